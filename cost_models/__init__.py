@@ -1,0 +1,1 @@
+"""What a configuration costs: operator tables to MACs, bytes and cycles."""

@@ -1,0 +1,1 @@
+"""What quality is: systems (network, training, data), metrics, data sets and caches."""

@@ -1,0 +1,1 @@
+"""The search: study files, optimizers, the loop, records, reports, export and the command line."""

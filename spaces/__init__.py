@@ -1,0 +1,1 @@
+"""What can be chosen: parameters, encodings, neighbours, and the knobs of each kind."""
