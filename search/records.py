@@ -1,0 +1,85 @@
+"""The record of one evaluation, as it stands in the journal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from spaces import Configuration
+
+State = Literal["done", "infeasible", "failed", "timed_out", "pruned"]
+STATES: tuple[State, ...] = ("done", "infeasible", "failed", "timed_out", "pruned")
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """What became of one configuration on one split; self-contained, one line of the journal.
+
+    Attributes:
+        trial: Number of the trial, from 0, in the order in which the optimizer asked.
+        split: Data the metrics were measured on. `validation` records are the search itself; `test` records
+            score the front once more and share the number of their trial.
+        configuration: Knob name -> value.
+        state: How it ended. `infeasible`: costs broke a constraint, nothing was evaluated.
+        metrics: Metric name -> value, unless the state says otherwise.
+        standard_errors: Metric name -> standard error of the value, where it is known.
+        costs: Cost name -> value.
+        activity: Measured shares of work done (dynamic networks).
+        reason: Why it is not done, for people.
+        label: Name of a baseline, such as `4 bits`; empty for what an optimizer asked.
+        seed: Seed the evaluation drew its randomness from.
+        fidelity: Share of the split that was used.
+        seconds: Duration of the evaluation.
+        worker: Who evaluated.
+        cached: Whether the values came from an earlier run.
+    """
+
+    trial: int
+    split: Literal["validation", "test"]
+    configuration: Configuration
+    state: State
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    standard_errors: Mapping[str, float] = field(default_factory=dict)
+    costs: Mapping[str, float] = field(default_factory=dict)
+    activity: Mapping[str, float] = field(default_factory=dict)
+    reason: str = ""
+    label: str = ""
+    seed: int = 0
+    fidelity: float = 1.0
+    seconds: float = 0.0
+    worker: str = ""
+    cached: bool = False
+
+    def value(self, name: str) -> float:
+        """Metric or cost of that name.
+
+        Raises:
+            KeyError: If the record has neither.
+        """
+        if name in self.metrics:
+            return self.metrics[name]
+        return self.costs[name]
+
+    def to_json(self) -> str:
+        """One line of JSON."""
+        return json.dumps(self.__dict__, separators=(",", ":"), allow_nan=False)
+
+    @classmethod
+    def from_json(cls, line: str | bytes) -> TrialRecord:
+        """Read back one line.
+
+        Raises:
+            ValueError: If the line is not a record.
+        """
+        fields: Any = json.loads(line)
+        if not isinstance(fields, dict):
+            raise ValueError("not a JSON object")
+        try:
+            record = cls(**fields)
+        except TypeError as error:
+            raise ValueError(str(error)) from error
+        if record.state not in STATES or not isinstance(record.trial, int):
+            raise ValueError("not a trial record")
+        return record
