@@ -17,7 +17,7 @@ class Operator:
         macs: Multiply-accumulates of one execution.
         weight_count, weight_bits: Stored weights (biases not included) and their bit width.
         weight_bytes: Bytes of the weights as packed, row padding included.
-        constant_bytes: Bytes of what is stored beside the weights: biases, requantization constants, look-up tables.
+        constant_bytes: Bytes stored beside the weights: biases, requantization constants, look-up tables.
         constant_count: How many of these are trained parameters (biases).
         input_elements, input_bits, output_elements, output_bits: Sizes of the tensors read and written.
         executions: Times that one inference runs the operator (a GRU operator: once per time step).

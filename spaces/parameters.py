@@ -42,7 +42,7 @@ class Ordered:
 
     def decode(self, code: float) -> Value:
         """Choice nearest to position `code`; positions outside the range are clipped."""
-        return self.choices[min(max(int(math.floor(code + 0.5)), 0), len(self.choices) - 1)]
+        return self.choices[min(max(math.floor(code + 0.5), 0), len(self.choices) - 1)]
 
     def sample(self, rng: np.random.Generator) -> Value:
         """One choice, uniformly."""
@@ -90,7 +90,7 @@ class Categorical:
 
     def decode(self, code: float) -> Value:
         """Choice nearest to position `code`; positions outside the range are clipped."""
-        return self.choices[min(max(int(math.floor(code + 0.5)), 0), len(self.choices) - 1)]
+        return self.choices[min(max(math.floor(code + 0.5), 0), len(self.choices) - 1)]
 
     def sample(self, rng: np.random.Generator) -> Value:
         """One choice, uniformly."""
