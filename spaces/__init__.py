@@ -1,16 +1,35 @@
 """What can be chosen: parameters, encodings, neighbours, and the knobs of each kind."""
 
 from spaces.configuration import Configuration, canonical, configuration_hash
+from spaces.kinds import KINDS, Kind, kind_of
+from spaces.knobs import Choices, Interval, Knob, KnobGroup, knob_group
 from spaces.parameters import Categorical, Continuous, Ordered, Parameter, Value, parameter_of
+from spaces.problems import Problem, nearest, unknown
+from spaces.rules import Rule, build_space
+from spaces.space import Space
 
 __all__ = [
+    "KINDS",
     "Categorical",
+    "Choices",
     "Configuration",
     "Continuous",
+    "Interval",
+    "Kind",
+    "Knob",
+    "KnobGroup",
     "Ordered",
     "Parameter",
+    "Problem",
+    "Rule",
+    "Space",
     "Value",
+    "build_space",
     "canonical",
     "configuration_hash",
+    "kind_of",
+    "knob_group",
+    "nearest",
     "parameter_of",
+    "unknown",
 ]

@@ -1,0 +1,47 @@
+"""The kinds of knobs: what each is called in a study file and how its values are shown to people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from spaces.parameters import Value
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of knob.
+
+    Attributes:
+        name: Key under `space` in a study file and prefix of the knobs' names.
+        selector: Key that selects knobs by pattern, e.g. `operators`.
+        unit: Word behind a value, e.g. `bits`; empty if the value speaks for itself.
+        description: One line for `list spaces`.
+    """
+
+    name: str
+    selector: str = "operators"
+    unit: str = ""
+    description: str = ""
+
+    def show(self, value: Value) -> str:
+        """A value as people read it: `4 bits`."""
+        text = f"{value:g}" if isinstance(value, float) else str(value)
+        return f"{text} {self.unit}" if self.unit else f"{self.name} {text}"
+
+
+KINDS = {
+    kind.name: kind
+    for kind in (
+        Kind(
+            "bit_widths",
+            "operators",
+            "bits",
+            "bits of an operator's weights and outputs, operator by operator",
+        ),
+    )
+}
+
+
+def kind_of(name: str) -> Kind:
+    """The kind of that name; one that a user's own system invents selects by `operators`."""
+    return KINDS.get(name, Kind(name, description="knobs of a user's own system"))

@@ -1,0 +1,67 @@
+"""Something wrong in what a user wrote: where, what, what is allowed and what was probably meant."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+Path = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One mistake.
+
+    Attributes:
+        path: Keys and indices that lead to it in the document, e.g. `("space", "bit_widths", 0, "choices")`.
+        message: What is wrong.
+        allowed: What may stand there instead; empty if a list would not help.
+        suggestion: What was probably meant; empty if nothing is close.
+    """
+
+    path: Path
+    message: str
+    allowed: str = ""
+    suggestion: str = ""
+
+    def under(self, *prefix: str | int) -> Problem:
+        """The same problem, seen from an enclosing document."""
+        return Problem((*prefix, *self.path), self.message, self.allowed, self.suggestion)
+
+    def dotted(self) -> str:
+        """The path as a user writes it: `space.bit_widths.choices[2]`."""
+        text = ""
+        for key in self.path:
+            text += f"[{key}]" if isinstance(key, int) else f".{key}" if text else str(key)
+        return text
+
+    def advice(self) -> str:
+        """What is allowed and what was probably meant, in one line; empty if neither is known."""
+        parts = [f"Allowed: {self.allowed}."] if self.allowed else []
+        if self.suggestion:
+            parts.append(f'Did you mean "{self.suggestion}"?')
+        return " ".join(parts)
+
+
+def nearest(name: str, allowed: Iterable[str]) -> str:
+    """The allowed name closest to `name`, or an empty string if none is close.
+
+    >>> nearest("nsga-2", ["nsga2", "tpe"])
+    'nsga2'
+    """
+    matches = difflib.get_close_matches(name, list(allowed), n=1, cutoff=0.6)
+    return matches[0] if matches else ""
+
+
+def unknown(path: Path, what: str, name: str, allowed: Iterable[str]) -> Problem:
+    """The problem of a name that does not exist.
+
+    Args:
+        path: Where the name stands.
+        what: What kind of thing it should name, e.g. `optimizer`.
+        name: What was written.
+        allowed: The names that exist.
+    """
+    names = sorted(allowed)
+    return Problem(path, f'unknown {what} "{name}"', ", ".join(names) or "none", nearest(name, names))
