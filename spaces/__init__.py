@@ -7,6 +7,7 @@ from spaces.parameters import Categorical, Continuous, Ordered, Parameter, Value
 from spaces.problems import Problem, nearest, unknown
 from spaces.rules import Rule, build_space
 from spaces.space import Space
+from spaces.validation import Options, problems_of
 
 __all__ = [
     "KINDS",
@@ -18,6 +19,7 @@ __all__ = [
     "Kind",
     "Knob",
     "KnobGroup",
+    "Options",
     "Ordered",
     "Parameter",
     "Problem",
@@ -31,5 +33,6 @@ __all__ = [
     "knob_group",
     "nearest",
     "parameter_of",
+    "problems_of",
     "unknown",
 ]

@@ -18,9 +18,7 @@ class Interval:
 
     def contains(self, value: Value) -> bool:
         """Whether `value` is a number inside the interval."""
-        return (
-            isinstance(value, int | float) and not isinstance(value, bool) and self.low <= value <= self.high
-        )
+        return isinstance(value, int | float) and not isinstance(value, bool) and self.low <= value <= self.high
 
     def __str__(self) -> str:
         return f"{self.low:g} to {self.high:g}"

@@ -148,9 +148,7 @@ class Continuous:
 
     def contains(self, value: Value) -> bool:
         """Whether `value` is a number inside the interval."""
-        return (
-            isinstance(value, int | float) and not isinstance(value, bool) and self.low <= value <= self.high
-        )
+        return isinstance(value, int | float) and not isinstance(value, bool) and self.low <= value <= self.high
 
     def levels(self, n: int = 5) -> tuple[Value, ...]:
         """`n` evenly spaced numbers, both ends included."""

@@ -60,9 +60,7 @@ def build_space(
     Returns:
         The space, or None if there is any problem, and all problems found.
     """
-    problems = [
-        problem for kind, entries in rules.items() for problem in _rule_problems(kind, entries, groups)
-    ]
+    problems = [problem for kind, entries in rules.items() for problem in _rule_problems(kind, entries, groups)]
     if problems:
         return None, problems
     parameters: list[Parameter] = []
@@ -115,9 +113,7 @@ def _value_problems(rule: Rule, kind: Kind, selected: KnobGroup) -> Iterator[Pro
             if refusing:
                 name, knob = next(iter(refusing.items()))
                 shown = kind.show(choice) if kind.unit else repr(choice)
-                yield Problem(
-                    (*rule.path, "choices", index), f"{shown} is not what {name} takes", str(knob.domain)
-                )
+                yield Problem((*rule.path, "choices", index), f"{shown} is not what {name} takes", str(knob.domain))
     elif rule.low is None or rule.high is None:
         yield Problem(rule.path, "neither choices nor both low and high are given", _allowed(selected))
     elif not (math.isfinite(rule.low) and math.isfinite(rule.high) and rule.low < rule.high):
@@ -129,9 +125,7 @@ def _value_problems(rule: Rule, kind: Kind, selected: KnobGroup) -> Iterator[Pro
                 return
             for key, bound in (("low", rule.low), ("high", rule.high)):
                 if not knob.domain.contains(bound):
-                    yield Problem(
-                        (*rule.path, key), f"{bound:g} is outside what {name} takes", str(knob.domain)
-                    )
+                    yield Problem((*rule.path, key), f"{bound:g} is outside what {name} takes", str(knob.domain))
                     return
 
 

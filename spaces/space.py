@@ -54,9 +54,7 @@ class Space:
 
     def contains(self, configuration: Configuration) -> bool:
         """Whether the configuration gives every knob a value that it may take."""
-        return set(configuration) == set(self.names) and all(
-            p.contains(configuration[p.name]) for p in self.parameters
-        )
+        return set(configuration) == set(self.names) and all(p.contains(configuration[p.name]) for p in self.parameters)
 
     def sample(self, rng: np.random.Generator) -> Configuration:
         """One configuration, every knob uniformly and on its own."""
@@ -99,7 +97,8 @@ class Space:
     def homogeneous(self) -> list[tuple[str, Configuration]]:
         """The baselines: all knobs of one kind at one level, the other kinds at their defaults.
 
-        There is one for every kind and level. A knob that lacks a level takes the nearest it has. Continuous knobs count as five levels.
+        There is one for every kind and level. A knob that lacks a level takes the nearest it has.
+        Continuous knobs count as five levels.
 
         Returns:
             Labels such as `4 bits`, each with its configuration; no configuration twice.

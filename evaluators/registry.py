@@ -1,0 +1,109 @@
+"""The systems known by name, and those of users, named by import path."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from evaluators.contract import CompleteSystem
+from evaluators.errors import SystemContractError
+from evaluators.system import System
+from spaces import Problem, problems_of, unknown
+
+
+@dataclass(frozen=True)
+class BuiltIn:
+    """A system that ships with the package.
+
+    Attributes:
+        location: `module:class`; imported only when used. The class has `Options`, a pydantic model, and is called
+            with its options and the folder that relative paths in them start from.
+        description: One line for `list systems`.
+    """
+
+    location: str
+    description: str
+
+
+SYSTEMS: Mapping[str, BuiltIn] = {
+    "gru_classifier": BuiltIn(
+        "evaluators.gru.system:GruClassifier", "integer GRU with a bit width per operator (arXiv 2402.12263)"
+    ),
+}
+
+_IMPORT_PATH = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+
+
+class SystemProblems(Exception):
+    """What is wrong with the `system` section of a study."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__("; ".join(problem.message for problem in problems))
+        self.problems = problems
+
+
+def create_system(name: str, options: Mapping[str, Any], folder: Path) -> System:
+    """Make the system of a study; cheap, nothing is loaded or trained yet.
+
+    Args:
+        name: A built-in system, or `package.module:ATTRIBUTE` of a user's own (this imports and runs their code).
+        options: The other keys of the `system` section.
+        folder: Where relative paths in the options start from: the study file's folder.
+
+    Raises:
+        SystemProblems: If the name or an option is wrong; paths start at the `system` section.
+    """
+    if name in SYSTEMS:
+        return _built_in(SYSTEMS[name], options, folder)
+    if ":" in name:
+        return _of_user(name, options)
+    allowed = [*SYSTEMS, "package.module:SYSTEM"]
+    raise SystemProblems([unknown(("name",), "system", name, allowed)])
+
+
+def _built_in(entry: BuiltIn, options: Mapping[str, Any], folder: Path) -> System:
+    module, _, attribute = entry.location.partition(":")
+    factory = getattr(importlib.import_module(module), attribute)
+    model: type[BaseModel] = factory.Options
+    try:
+        return factory(model(**options), folder)  # type: ignore[no-any-return]
+    except ValidationError as error:
+        raise SystemProblems(problems_of(error, model)) from error
+
+
+def _of_user(location: str, options: Mapping[str, Any]) -> System:
+    if not _IMPORT_PATH.fullmatch(location):
+        raise SystemProblems([Problem(("name",), f'"{location}" is not an import path', "package.module:ATTRIBUTE")])
+    module, _, attribute = location.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), attribute)
+    except ImportError as error:
+        raise SystemProblems([Problem(("name",), f'cannot import "{module}": {error}')]) from error
+    except AttributeError as error:
+        raise SystemProblems([Problem(("name",), f'module "{module}" has no "{attribute}"')]) from error
+    try:
+        return CompleteSystem(_instance(found, options, location), location)
+    except SystemContractError as error:
+        raise SystemProblems([Problem(("name",), str(error))]) from error
+
+
+def _instance(found: Any, options: Mapping[str, Any], location: str) -> Any:
+    """Call a class or function with the options; an object is taken as it is and has none."""
+    if not (inspect.isclass(found) or inspect.isfunction(found)):
+        if options:
+            name = next(iter(options))
+            raise SystemProblems([Problem((name,), f'"{location}" is an object and takes no options')])
+        return found
+    try:
+        inspect.signature(found).bind(**options)
+    except TypeError as error:
+        allowed = ", ".join(inspect.signature(found).parameters)
+        raise SystemProblems([Problem((), f'"{location}": {error}', allowed)]) from error
+    return found(**options)

@@ -1,0 +1,80 @@
+"""Turns what pydantic says about a section of a study file into problems that people can act on."""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from spaces.problems import Path, Problem, nearest, unknown
+
+
+class Options(BaseModel):
+    """Base of every section of a study file: unknown keys are errors, types are not guessed, values are final."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+def problems_of(error: ValidationError, model: type[BaseModel]) -> list[Problem]:
+    """Every complaint of `error` about an input for `model`, with what is allowed and the nearest match."""
+    found: dict[tuple[Path, str], Problem] = {}
+    for item in error.errors():
+        problem = _problem(item, model)
+        found.setdefault((problem.path, problem.message), problem)
+    return list(found.values())
+
+
+def _problem(item: Mapping[str, Any], model: type[BaseModel]) -> Problem:
+    path: Path = tuple(part for part in item["loc"] if not _is_union_branch(part))
+    given, context = item["input"], item.get("ctx", {})
+    match item["type"]:
+        case "extra_forbidden":
+            return unknown(path, "key", str(path[-1]), _keys_beside(path, model))
+        case "missing":
+            return Problem(path, "is missing", _description(path, model))
+        case "literal_error" | "enum":
+            choices = [part.strip(" '") for part in context["expected"].replace(" or ", ", ").split(",")]
+            return Problem(path, f"{_shown(given)} is not known", ", ".join(choices), nearest(str(given), choices))
+        case "value_error":
+            return Problem(path, str(context.get("error", item["msg"])))
+        case _:
+            wish = item["msg"].removeprefix("Input should be ").removeprefix("a valid ")
+            return Problem(path, f"{_shown(given)} is not possible", wish)
+
+
+def _is_union_branch(part: str | int) -> bool:
+    """Pydantic names the branch of a union it tried in the path; the document has no such key."""
+    return isinstance(part, str) and (part in {"str", "int", "float", "bool"} or "[" in part or part[:1].isupper())
+
+
+def _keys_beside(path: Path, model: type[BaseModel]) -> list[str]:
+    """The keys that are allowed where the last key of `path` stands."""
+    for key in path[:-1]:
+        if isinstance(key, int):
+            continue
+        inner = _model_in(model.model_fields[key].annotation) if key in model.model_fields else None
+        if inner is None:
+            return []
+        model = inner
+    return list(model.model_fields)
+
+
+def _description(path: Path, model: type[BaseModel]) -> str:
+    field = model.model_fields.get(str(path[-1])) if len(path) == 1 else None
+    return field.description or "" if field else ""
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType, list, tuple):
+        return next((m for a in typing.get_args(annotation) if (m := _model_in(a)) is not None), None)
+    return None
+
+
+def _shown(value: Any) -> str:
+    text = f'"{value}"' if isinstance(value, str) else repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
