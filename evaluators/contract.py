@@ -10,7 +10,7 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from cost_models import COSTS, Operator, Workload
 from evaluators.errors import SystemContractError
@@ -37,7 +37,7 @@ class CompleteSystem:
         self._name = name
         missing = [member for member in REQUIRED if not callable(getattr(user, member, None))]
         if missing:
-            self._fail(missing[0], f"is missing; a system needs at least {' and '.join(REQUIRED)}")
+            raise self._error(missing[0], f"is missing; a system needs at least {' and '.join(REQUIRED)}")
         self.metrics = self._read_metrics()
         self._knobs = self._read_knobs()
 
@@ -59,7 +59,7 @@ class CompleteSystem:
         try:
             json.dumps(facts, allow_nan=False)
         except (TypeError, ValueError) as error:
-            self._fail("facts", f"returned something that JSON cannot hold: {error}", error)
+            raise self._error("facts", f"returned something that JSON cannot hold: {error}") from error
         return dict(facts)
 
     def evaluate(
@@ -68,31 +68,31 @@ class CompleteSystem:
         """The user's measurements; a plain mapping of metrics will do for a `Measurement`."""
         answer = self._user.evaluate(configurations, split, fidelity)
         if isinstance(answer, Mapping | str) or not isinstance(answer, Sequence):
-            self._fail("evaluate", f"must return a list with one measurement a configuration, got {_short(answer)}")
+            raise self._error("evaluate", f"must return a list with one measurement a configuration, got {_short(answer)}")
         if len(answer) != len(configurations):
-            self._fail("evaluate", f"returned {len(answer)} measurements for {len(configurations)} configurations")
+            raise self._error("evaluate", f"returned {len(answer)} measurements for {len(configurations)} configurations")
         return [self._measurement(item) for item in answer]
 
     def costs(self, configuration: Configuration) -> Mapping[str, float]:
         """Default: none beside those of the workload."""
         costs = self._optional("costs", lambda configuration: {})(configuration)
         if not isinstance(costs, Mapping):
-            self._fail("costs", f"must return a mapping from cost names to numbers, got {_short(costs)}")
+            raise self._error("costs", f"must return a mapping from cost names to numbers, got {_short(costs)}")
         for name, value in costs.items():
             if name in COSTS:
-                self._fail("costs", f"{name!r} is the name of a cost that follows from the workload")
+                raise self._error("costs", f"{name!r} is the name of a cost that follows from the workload")
             if not _is_number(value) or not math.isfinite(value):
-                self._fail("costs", f"{name!r} must be a finite number, got {_short(value)}")
+                raise self._error("costs", f"{name!r} must be a finite number, got {_short(value)}")
         return {str(name): float(value) for name, value in costs.items()}
 
     def workload(self, configuration: Configuration, activity: Activity | None = None) -> Workload:
         """Default: an empty operator table, every cost of it 0."""
         workload = self._optional("workload", lambda configuration, activity: Workload(()))(configuration, activity)
         if not isinstance(workload, Workload):
-            self._fail("workload", f"must return a cost_models.Workload, got {_short(workload)}")
+            raise self._error("workload", f"must return a cost_models.Workload, got {_short(workload)}")
         wrong = next((op for op in workload.operators if not isinstance(op, Operator)), None)
         if wrong is not None:
-            self._fail("workload", f"operators must be cost_models.Operator, got {_short(wrong)}")
+            raise self._error("workload", f"operators must be cost_models.Operator, got {_short(wrong)}")
         return workload
 
     def export(self, configuration: Configuration, directory: Path) -> None:
@@ -102,13 +102,13 @@ class CompleteSystem:
     def _optional(self, member: str, default: Callable[..., Any]) -> Callable[..., Any]:
         found = getattr(self._user, member, default)
         if not callable(found):
-            self._fail(member, f"must be a method, got {_short(found)}")
-        return found  # type: ignore[no-any-return]
+            raise self._error(member, f"must be a method, got {_short(found)}")
+        return found
 
     def _read_metrics(self) -> Mapping[str, Metric]:
         declared = getattr(self._user, "metrics", METRICS)
         if not isinstance(declared, Mapping):
-            self._fail("metrics", f'must be a mapping such as {{"error_rate": "min"}}, got {_short(declared)}')
+            raise self._error("metrics", f'must be a mapping such as {{"error_rate": "min"}}, got {_short(declared)}')
         return {str(name): self._metric(str(name), metric) for name, metric in declared.items()}
 
     def _metric(self, name: str, declared: Any) -> Metric:
@@ -117,30 +117,30 @@ class CompleteSystem:
                 return declared
             case "min" | "max":
                 return Metric(declared)
-        self._fail("metrics", f'{name!r} must be "min" or "max", got {_short(declared)}')
+        raise self._error("metrics", f'{name!r} must be "min" or "max", got {_short(declared)}')
 
     def _read_knobs(self) -> Mapping[str, KnobGroup]:
         groups = self._user.knobs()
         if not isinstance(groups, Mapping) or not groups:
-            self._fail("knobs", f"must return a mapping from kinds to knobs, got {_short(groups)}")
+            raise self._error("knobs", f"must return a mapping from kinds to knobs, got {_short(groups)}")
         try:
             return {str(kind): knob_group(str(kind), knobs) for kind, knobs in groups.items()}
         except TypeError as error:
-            self._fail("knobs", str(error), error)
+            raise self._error("knobs", str(error)) from error
 
     def _measurement(self, item: Any) -> Measurement:
         measurement = Measurement(item) if isinstance(item, Mapping) else item
         if not isinstance(measurement, Measurement):
-            self._fail("evaluate", f"each measurement must be a Measurement or a mapping, got {_short(item)}")
+            raise self._error("evaluate", f"each measurement must be a Measurement or a mapping, got {_short(item)}")
         for name, value in measurement.metrics.items():
             if name not in self.metrics:
-                self._fail("evaluate", f"returned the metric {name!r}, which `metrics` does not declare")
+                raise self._error("evaluate", f"returned the metric {name!r}, which `metrics` does not declare")
             if not _is_number(value):
-                self._fail("evaluate", f"metric {name!r} must be a number, got {_short(value)}")
+                raise self._error("evaluate", f"metric {name!r} must be a number, got {_short(value)}")
         return measurement
 
-    def _fail(self, member: str, message: str, cause: Exception | None = None) -> NoReturn:
-        raise SystemContractError(f"{self._name}: {member} {message}") from cause
+    def _error(self, member: str, message: str) -> SystemContractError:
+        return SystemContractError(f"{self._name}: {member} {message}")
 
 
 def _is_number(value: Any) -> bool:

@@ -41,7 +41,7 @@ SYSTEMS: Mapping[str, BuiltIn] = {
 _IMPORT_PATH = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
-class SystemProblems(Exception):
+class SystemSpecError(Exception):
     """What is wrong with the `system` section of a study."""
 
     def __init__(self, problems: list[Problem]) -> None:
@@ -58,14 +58,14 @@ def create_system(name: str, options: Mapping[str, Any], folder: Path) -> System
         folder: Where relative paths in the options start from: the study file's folder.
 
     Raises:
-        SystemProblems: If the name or an option is wrong; paths start at the `system` section.
+        SystemSpecError: If the name or an option is wrong; paths start at the `system` section.
     """
     if name in SYSTEMS:
         return _built_in(SYSTEMS[name], options, folder)
     if ":" in name:
         return _of_user(name, options)
     allowed = [*SYSTEMS, "package.module:SYSTEM"]
-    raise SystemProblems([unknown(("name",), "system", name, allowed)])
+    raise SystemSpecError([unknown(("name",), "system", name, allowed)])
 
 
 def _built_in(entry: BuiltIn, options: Mapping[str, Any], folder: Path) -> System:
@@ -75,23 +75,23 @@ def _built_in(entry: BuiltIn, options: Mapping[str, Any], folder: Path) -> Syste
     try:
         return factory(model(**options), folder)  # type: ignore[no-any-return]
     except ValidationError as error:
-        raise SystemProblems(problems_of(error, model)) from error
+        raise SystemSpecError(problems_of(error, model)) from error
 
 
 def _of_user(location: str, options: Mapping[str, Any]) -> System:
     if not _IMPORT_PATH.fullmatch(location):
-        raise SystemProblems([Problem(("name",), f'"{location}" is not an import path', "package.module:ATTRIBUTE")])
+        raise SystemSpecError([Problem(("name",), f'"{location}" is not an import path', "package.module:ATTRIBUTE")])
     module, _, attribute = location.partition(":")
     try:
         found = getattr(importlib.import_module(module), attribute)
     except ImportError as error:
-        raise SystemProblems([Problem(("name",), f'cannot import "{module}": {error}')]) from error
+        raise SystemSpecError([Problem(("name",), f'cannot import "{module}": {error}')]) from error
     except AttributeError as error:
-        raise SystemProblems([Problem(("name",), f'module "{module}" has no "{attribute}"')]) from error
+        raise SystemSpecError([Problem(("name",), f'module "{module}" has no "{attribute}"')]) from error
     try:
         return CompleteSystem(_instance(found, options, location), location)
     except SystemContractError as error:
-        raise SystemProblems([Problem(("name",), str(error))]) from error
+        raise SystemSpecError([Problem(("name",), str(error))]) from error
 
 
 def _instance(found: Any, options: Mapping[str, Any], location: str) -> Any:
@@ -99,11 +99,11 @@ def _instance(found: Any, options: Mapping[str, Any], location: str) -> Any:
     if not (inspect.isclass(found) or inspect.isfunction(found)):
         if options:
             name = next(iter(options))
-            raise SystemProblems([Problem((name,), f'"{location}" is an object and takes no options')])
+            raise SystemSpecError([Problem((name,), f'"{location}" is an object and takes no options')])
         return found
     try:
         inspect.signature(found).bind(**options)
     except TypeError as error:
         allowed = ", ".join(inspect.signature(found).parameters)
-        raise SystemProblems([Problem((), f'"{location}": {error}', allowed)]) from error
+        raise SystemSpecError([Problem((), f'"{location}": {error}', allowed)]) from error
     return found(**options)

@@ -1,0 +1,288 @@
+"""The study file as validated, frozen values; nothing after this module reads raw YAML."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, Field, ValidationError
+
+from search.constraints import Constraint, parse_constraint
+from search.optimizers.registry import OPTIMIZERS
+from spaces import Options, Problem, Rule, Value, kind_of, problems_of, unknown
+
+
+class Budget(Options):
+    """When a search ends: whichever limit is reached first."""
+
+    trials: int = Field(default=1000, ge=1, description="number of trials, baselines included")
+    minutes: float | None = Field(default=None, gt=0, description="wall-clock minutes; none: no limit")
+
+
+class ExecutorSpec(Options):
+    """Who evaluates."""
+
+    name: Literal["serial", "processes"] = Field(default="processes", description="in this process, or in workers")
+    workers: int | None = Field(default=None, ge=1, le=1024, description="worker processes; none: one a core")
+    timeout_s: float = Field(default=60.0, gt=0, description="seconds after which a single evaluation is given up")
+    retries: int = Field(default=1, ge=0, le=10, description="further attempts after a crash or a timeout")
+
+
+@dataclass(frozen=True)
+class SystemSpec:
+    """The system by name, and its options as written."""
+
+    name: str
+    options: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class OptimizerSpec:
+    """The optimizer by name, its seed and its own options."""
+
+    name: str
+    seed: int
+    options: BaseModel
+
+
+@dataclass(frozen=True)
+class StudySpec:
+    """A whole study.
+
+    Attributes:
+        name: Also the name of the run directory.
+        system: What is searched.
+        rules: Kind of knob -> rules in order.
+        objectives: Names of metrics or costs.
+        constraints: Bounds on metrics or costs.
+        target: Hardware the costs are for; empty for none.
+        optimizer, budget, executor: How it is searched.
+    """
+
+    name: str
+    system: SystemSpec
+    rules: Mapping[str, tuple[Rule, ...]]
+    objectives: tuple[str, ...]
+    constraints: tuple[Constraint, ...]
+    target: str
+    optimizer: OptimizerSpec
+    budget: Budget
+    executor: ExecutorSpec
+
+    def resolved(self) -> dict[str, Any]:
+        """The study with every default written out, as stored beside the results."""
+        return {
+            "name": self.name,
+            "system": {"name": self.system.name, **self.system.options},
+            "space": {kind: [_rule_as_written(kind, rule) for rule in rules] for kind, rules in self.rules.items()},
+            "objectives": list(self.objectives),
+            "constraints": [str(constraint) for constraint in self.constraints],
+            "target": self.target,
+            "optimizer": {
+                "name": self.optimizer.name,
+                "seed": self.optimizer.seed,
+                **self.optimizer.options.model_dump(mode="json"),
+            },
+            "budget": self.budget.model_dump(mode="json"),
+            "executor": self.executor.model_dump(mode="json"),
+        }
+
+
+SECTIONS: Mapping[str, str] = {
+    "name": "name of the study and of its run directory",
+    "system": "what is searched: the name of a system and its options",
+    "space": "which knobs are searched, and over which values",
+    "objectives": "metrics and costs to optimize; each knows its direction",
+    "constraints": 'bounds such as "peak_ram_bytes <= 16384"',
+    "target": "hardware the costs are for",
+    "optimizer": "how the space is searched",
+    "budget": "when the search ends",
+    "executor": "who evaluates",
+}
+"""The keys of a study file and what each is for."""
+
+_REQUIRED = ("name", "system", "space", "objectives")
+Model = TypeVar("Model", bound=BaseModel)
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+
+
+class SpecReader:
+    """Reads the sections of a study one by one, so that a mistake in one does not hide those in others.
+
+    Attributes:
+        problems: Everything found wrong so far.
+    """
+
+    def __init__(self, data: Mapping[str, Any]) -> None:
+        self._data = data
+        self.problems: list[Problem] = [unknown((str(k),), "key", str(k), SECTIONS) for k in data if k not in SECTIONS]
+        self.problems += [Problem((key,), "is missing", SECTIONS[key]) for key in _REQUIRED if key not in data]
+
+    def read(self) -> StudySpec | None:
+        """The spec, or None if there are problems."""
+        name, system, rules = self._name(), self.system(), self.rules()
+        objectives, constraints, target = self._objectives(), self._constraints(), self._target()
+        optimizer = self._optimizer()
+        budget = self._section("budget", Budget)
+        executor = self._section("executor", ExecutorSpec)
+        if self.problems or system is None or optimizer is None or budget is None or executor is None:
+            return None
+        return StudySpec(name, system, rules, objectives, constraints, target, optimizer, budget, executor)
+
+    def system(self) -> SystemSpec | None:
+        """The `system` section; its options are checked by the system itself."""
+        options = self._named_section("system")
+        if options is None:
+            return None
+        return SystemSpec(options.pop("name"), options)
+
+    def rules(self) -> dict[str, tuple[Rule, ...]]:
+        """The `space` section; whether the system has these knobs is checked later."""
+        section = self._data.get("space", {})
+        if not isinstance(section, dict) or ("space" in self._data and not section):
+            self._report(
+                ("space",), "must be a mapping from kinds of knobs to rules", "e.g. bit_widths: {choices: [4, 8]}"
+            )
+            return {}
+        rules: dict[str, tuple[Rule, ...]] = {}
+        for kind, entry in section.items():
+            entries = entry if isinstance(entry, list) else [entry]
+            paths = [("space", kind, i) if isinstance(entry, list) else ("space", kind) for i in range(len(entries))]
+            found = [self._rule(str(kind), e, path) for e, path in zip(entries, paths, strict=True)]
+            rules[str(kind)] = tuple(rule for rule in found if rule is not None)
+        return rules
+
+    def _rule(self, kind: str, entry: Any, path: tuple[str | int, ...]) -> Rule | None:
+        selector = kind_of(kind).selector
+        keys = (selector, "choices", "low", "high")
+        if not isinstance(entry, dict):
+            self._report(path, "must be a mapping", ", ".join(keys))
+            return None
+        before = len(self.problems)
+        self.problems += [unknown((*path, str(k)), "key", str(k), keys) for k in entry if k not in keys]
+        patterns = entry.get(selector, "*")
+        patterns = patterns if isinstance(patterns, list) else [patterns]
+        if not patterns or not all(isinstance(p, str) for p in patterns):
+            self._report((*path, selector), "must be a pattern or a list of patterns", '"*", "input_*", ...')
+        choices = entry.get("choices")
+        if choices is not None:
+            self._check_choices(choices, (*path, "choices"))
+        bounds = [self._bound(entry, key, path) for key in ("low", "high")]
+        if choices is not None and any(key in entry for key in ("low", "high")):
+            self._report(path, "choices and low/high exclude each other")
+        if len(self.problems) > before:
+            return None
+        return Rule(tuple(patterns), None if choices is None else tuple(choices), bounds[0], bounds[1], path)
+
+    def _bound(self, entry: Mapping[str, Any], key: str, path: tuple[str | int, ...]) -> float | None:
+        value = entry.get(key)
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            self._report((*path, key), f"{value!r} is no number")
+            return None
+        return float(value)
+
+    def _check_choices(self, choices: Any, path: tuple[str | int, ...]) -> None:
+        if not isinstance(choices, list):
+            self._report(path, f"{choices!r} is no list", "e.g. [2, 4, 8]")
+            return
+        for index, choice in enumerate(choices):
+            if not isinstance(choice, int | float | str):
+                self._report((*path, index), f"{choice!r} is neither a number nor a name")
+
+    def _name(self) -> str:
+        name = self._data.get("name", "")
+        if "name" in self._data and not (isinstance(name, str) and _NAME.fullmatch(name)):
+            self._report(
+                ("name",), f"{name!r} cannot name a directory", "letters, digits, '_', '-' and '.', at most 100"
+            )
+        return str(name)
+
+    def _objectives(self) -> tuple[str, ...]:
+        names = self._strings("objectives")
+        if "objectives" in self._data and isinstance(self._data["objectives"], list) and not names:
+            self._report(("objectives",), "at least one objective is needed", "names of metrics and costs")
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                self._report(("objectives", index), f'"{name}" stands here twice')
+        return names
+
+    def _constraints(self) -> tuple[Constraint, ...]:
+        parsed: list[Constraint] = []
+        for index, text in enumerate(self._strings("constraints")):
+            try:
+                parsed.append(parse_constraint(text))
+            except ValueError as error:
+                self._report(("constraints", index), str(error), 'NAME <= NUMBER, e.g. "peak_ram_bytes <= 16384"')
+        return tuple(parsed)
+
+    def _target(self) -> str:
+        target = self._data.get("target") or ""
+        if not isinstance(target, str):
+            self._report(("target",), f"{target!r} is no name", "see `python -m search list targets`")
+        return str(target)
+
+    def _optimizer(self) -> OptimizerSpec | None:
+        options = self._named_section("optimizer") if "optimizer" in self._data else {"name": "nsga2"}
+        if options is None:
+            return None
+        name, seed = options.pop("name"), options.pop("seed", 0)
+        if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
+            self._report(("optimizer", "seed"), f"{seed!r} is no seed", "whole numbers from 0 to 4294967295")
+        if name not in OPTIMIZERS:
+            self.problems.append(unknown(("optimizer", "name"), "optimizer", name, OPTIMIZERS))
+            return None
+        model = OPTIMIZERS[name].options
+        parsed = self._validate("optimizer", model, options)
+        return None if parsed is None else OptimizerSpec(name, int(seed), parsed)
+
+    def _strings(self, key: str) -> tuple[str, ...]:
+        value = self._data.get(key, [])
+        if not isinstance(value, list):
+            self._report((key,), f"{value!r} is no list")
+            return ()
+        for index, item in enumerate(value):
+            if not isinstance(item, str):
+                self._report((key, index), f"{item!r} is no text")
+        return tuple(item for item in value if isinstance(item, str))
+
+    def _named_section(self, key: str) -> dict[str, Any] | None:
+        """A section that may be written as a bare name."""
+        section = self._data.get(key)
+        if isinstance(section, str):
+            section = {"name": section}
+        if section is None:
+            return None
+        if not isinstance(section, dict) or not isinstance(section.get("name"), str):
+            self._report((key, "name"), "is missing or no text", SECTIONS[key])
+            return None
+        return dict(section)
+
+    def _section(self, key: str, model: type[Model]) -> Model | None:
+        section = self._data.get(key, {})
+        if isinstance(section, str) and "name" in model.model_fields:
+            section = {"name": section}
+        if not isinstance(section, dict):
+            self._report((key,), f"{section!r} is no mapping", ", ".join(model.model_fields))
+            return None
+        return self._validate(key, model, section)
+
+    def _validate(self, key: str, model: type[Model], section: Mapping[str, Any]) -> Model | None:
+        try:
+            return model(**section)
+        except ValidationError as error:
+            self.problems += [problem.under(key) for problem in problems_of(error, model)]
+            return None
+
+    def _report(self, path: tuple[str | int, ...], message: str, allowed: str = "") -> None:
+        self.problems.append(Problem(path, message, allowed))
+
+
+def _rule_as_written(kind: str, rule: Rule) -> dict[str, Value | list[Value] | list[str] | None]:
+    written: dict[str, Value | list[Value] | list[str] | None] = {kind_of(kind).selector: list(rule.patterns)}
+    if rule.choices is not None:
+        return {**written, "choices": list(rule.choices)}
+    return {**written, "low": rule.low, "high": rule.high}
