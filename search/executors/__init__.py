@@ -1,0 +1,7 @@
+"""Who evaluates: this process, worker processes, later whole clusters."""
+
+from search.executors.base import Executor, Job, Outcome
+from search.executors.processes import ProcessExecutor, SystemFactory
+from search.executors.serial import SerialExecutor
+
+__all__ = ["Executor", "Job", "Outcome", "ProcessExecutor", "SerialExecutor", "SystemFactory"]

@@ -1,0 +1,142 @@
+"""What every executor is: jobs go in, outcomes come out in any order, exactly one for each job."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from types import TracebackType
+from typing import Literal, Protocol
+
+from evaluators.system import EvaluationSplit, Measurement, System
+from spaces import Configuration
+
+
+@dataclass(frozen=True)
+class Job:
+    """One configuration to evaluate.
+
+    Attributes:
+        number: Returned with the outcome.
+        configuration: What to evaluate.
+        split: Data to measure on.
+        fidelity: Share of the split.
+    """
+
+    number: int
+    configuration: Configuration
+    split: EvaluationSplit = "validation"
+    fidelity: float = 1.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a job.
+
+    Attributes:
+        job: The job.
+        measurement: What was measured; None unless `state` is `done`.
+        state: How it ended.
+        reason: Why it is not done.
+        seconds: Its share of the time its batch took.
+        worker: Who did it.
+    """
+
+    job: Job
+    measurement: Measurement | None
+    state: Literal["done", "failed", "timed_out"]
+    reason: str = ""
+    seconds: float = 0.0
+    worker: str = ""
+
+
+class Executor(Protocol):
+    """Evaluates jobs; used as a context manager, which stops all work on the way out."""
+
+    n_workers: int
+
+    def submit(self, jobs: Sequence[Job]) -> None:
+        """Take in jobs; returns at once."""
+
+    def collect(self) -> list[Outcome]:
+        """Wait for at least one outcome; empty if nothing is under way."""
+
+    def __enter__(self) -> Executor:
+        """Start."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop all work at once."""
+
+
+@dataclass
+class BatchSize:
+    """How many jobs to evaluate at a time so that a batch lasts about `target_s`.
+
+    Systems are fast on batches, users like to see progress, and a batch that hangs holds up all of its jobs.
+    """
+
+    target_s: float = 0.5
+    largest: int = 256
+    current: int = 1
+    _seconds_per_job: float = field(default=0.0, repr=False)
+
+    def learn(self, n_jobs: int, seconds: float) -> None:
+        """Take in the time that a batch took; grows by a factor of eight at most."""
+        self._seconds_per_job = max(seconds / n_jobs, 1e-9)
+        wanted = math.floor(self.target_s / self._seconds_per_job)
+        self.current = min(max(wanted, 1), self.current * 8, self.largest)
+
+    def next(self, n_waiting: int, n_workers: int) -> int:
+        """Size of the next batch, so that every worker gets a share of what is waiting."""
+        return max(1, min(self.current, math.ceil(n_waiting / n_workers)))
+
+
+def evaluate_jobs(system: System, jobs: Sequence[Job], worker: str) -> list[Outcome]:
+    """Evaluate a batch of jobs that agree in split and fidelity; what the system raises fails the batch."""
+    started = time.perf_counter()
+    configurations = [job.configuration for job in jobs]
+    measurements = system.evaluate(configurations, jobs[0].split, jobs[0].fidelity)
+    seconds = (time.perf_counter() - started) / len(jobs)
+    return [
+        _checked(Outcome(job, measurement, "done", seconds=seconds, worker=worker))
+        for job, measurement in zip(jobs, measurements, strict=True)
+    ]
+
+
+def failure(job: Job, error: BaseException, worker: str) -> Outcome:
+    """The outcome of a job whose evaluation raised."""
+    return Outcome(job, None, "failed", f"{type(error).__name__}: {error}", worker=worker)
+
+
+def same_data(jobs: Sequence[Job], n: int) -> list[Job]:
+    """Up to `n` of the first jobs that agree in split and fidelity."""
+    first = jobs[0]
+    batch = []
+    for job in jobs[:n]:
+        if (job.split, job.fidelity) != (first.split, first.fidelity):
+            break
+        batch.append(job)
+    return batch
+
+
+def _checked(outcome: Outcome) -> Outcome:
+    """Metrics as plain floats; NaN and infinity stop here."""
+    if outcome.measurement is None:
+        return outcome
+    measurement = Measurement(
+        *(
+            {name: float(value) for name, value in values.items()}
+            for values in (
+                outcome.measurement.metrics,
+                outcome.measurement.activity,
+                outcome.measurement.standard_errors,
+            )
+        )
+    )
+    for name, value in measurement.metrics.items():
+        if not math.isfinite(value):
+            return replace(outcome, measurement=None, state="failed", reason=f"{name} is {value}")
+    return replace(outcome, measurement=measurement)

@@ -1,0 +1,255 @@
+"""The one loop: ask, exact costs, cache, evaluate, record, tell."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+
+from cost_models import cost_report
+from evaluators.system import Measurement, System
+from search.constraints import Constraint, total_violation
+from search.evaluation_cache import EvaluationCache
+from search.executors import Executor, Job, Outcome
+from search.journal import Journal
+from search.objectives import Objectives
+from search.optimizers import Observation, Optimizer
+from search.pareto import FrontTracker
+from search.records import TrialRecord
+from search.spec import Budget
+from spaces import Configuration, Space, canonical
+
+TrialKey = tuple[int, str]
+"""Number and split of a trial."""
+
+
+class Monitor(Protocol):
+    """Watches a search."""
+
+    def begin(self, title: str, total: int) -> None:
+        """A phase of `total` trials begins."""
+
+    def update(self, done: int, hypervolume: float, front_size: int) -> None:
+        """So many trials of the phase are done."""
+
+    def end(self) -> None:
+        """The phase is over."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """The parts of a study that decide what a trial's record says.
+
+    Attributes:
+        system: Prepared.
+        space: What can be chosen.
+        objectives: What is optimized.
+        constraints: What bounds it.
+        seed: Seed of the study.
+    """
+
+    system: System
+    space: Space
+    objectives: Objectives
+    constraints: tuple[Constraint, ...]
+    seed: int
+
+    def costs(self, configuration: Configuration, activity: Mapping[str, float] | None = None) -> dict[str, float]:
+        """All costs; expected ones are worst cases as long as the activity is not known."""
+        workload = self.system.workload(configuration, activity)
+        return {**cost_report(workload).costs, **self.system.costs(configuration)}
+
+
+class SearchLoop:
+    """Runs a search in generations; the same study gives the same records, whoever evaluates.
+
+    Args:
+        problem: What is searched.
+        executor: Who evaluates; already started.
+        journal: Where records go the moment they are there.
+        cache: Measurements of earlier runs.
+        earlier: Records of an interrupted run, by trial and split: they are not made again.
+        monitor: Watches.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        executor: Executor,
+        journal: Journal,
+        cache: EvaluationCache,
+        earlier: Mapping[TrialKey, TrialRecord],
+        monitor: Monitor,
+    ) -> None:
+        self._problem = problem
+        self._executor = executor
+        self._journal = journal
+        self._cache = cache
+        self._earlier = earlier
+        self._monitor = monitor
+        self.records: list[TrialRecord] = []
+
+    def search(self, optimizer: Optimizer, budget: Budget) -> None:
+        """Evaluate the baselines, then what the optimizer asks for, until the budget is used up."""
+        deadline = None if budget.minutes is None else time.monotonic() + 60 * budget.minutes
+        self._monitor.begin("search", budget.trials)
+        try:
+            baselines = self._problem.space.homogeneous()[: budget.trials]
+            found = self._trials([c for _, c in baselines], [label for label, _ in baselines], deadline)
+            tracker = self._tracker(found)
+            while True:
+                self._watch(tracker, found)
+                optimizer.tell([self._observation(record) for record in found])
+                room = budget.trials - len(self.records)
+                if room <= 0 or (deadline is not None and time.monotonic() >= deadline):
+                    return
+                asked = optimizer.ask(min(optimizer.batch_size, room))
+                if not asked:
+                    return
+                found = self._trials(asked, [""] * len(asked), deadline)
+        finally:
+            self._monitor.end()
+
+    def score(self, records: Sequence[TrialRecord]) -> None:
+        """Measure records of the search once more, on the test split."""
+        todo = {record.trial: replace(record, split="test") for record in records}
+        self._monitor.begin("test", len(todo))
+        try:
+            self._measure(list(todo.values()), None, lambda done: self._monitor.update(done, 0.0, 0))
+        finally:
+            self._monitor.end()
+
+    def _trials(
+        self, configurations: Sequence[Configuration], labels: Sequence[str], deadline: float | None
+    ) -> list[TrialRecord]:
+        """Records of new trials, in the order they were asked for; fewer if the deadline comes first."""
+        first = len(self.records)
+        drafts = [
+            TrialRecord(first + i, "validation", configuration, "done", label=label, seed=self._problem.seed)
+            for i, (configuration, label) in enumerate(zip(configurations, labels, strict=True))
+        ]
+        found = self._measure(drafts, deadline, lambda done: self._monitor.update(first + done, np.nan, -1))
+        self.records += found
+        return found
+
+    def _measure(
+        self, drafts: Sequence[TrialRecord], deadline: float | None, report: Callable[[int], None]
+    ) -> list[TrialRecord]:
+        """Complete drafts by what is known, then by evaluation; every record is written as soon as it is there."""
+        found: dict[int, TrialRecord] = {}
+        unknown: dict[int, TrialRecord] = {}
+        known: list[TrialRecord] = []
+        for draft in drafts:
+            earlier = self._earlier.get((draft.trial, draft.split))
+            if earlier is not None and canonical(earlier.configuration) == canonical(draft.configuration):
+                found[draft.trial] = earlier
+                continue
+            record = self._without_evaluation(draft)
+            if record is None:
+                unknown[draft.trial] = draft
+            else:
+                found[draft.trial] = record
+                known.append(record)
+        self._journal.append(known)
+        report(len(found))
+        self._executor.submit([_job(draft) for draft in unknown.values()])
+        while len(found) < len(drafts):
+            if deadline is not None and time.monotonic() >= deadline:
+                break
+            outcomes = self._executor.collect()
+            completed = [self._completed(unknown[o.job.number], o) for o in outcomes]
+            self._keep(completed, outcomes)
+            found.update({record.trial: record for record in completed})
+            report(len(found))
+        return [found[draft.trial] for draft in drafts if draft.trial in found]
+
+    def _without_evaluation(self, draft: TrialRecord) -> TrialRecord | None:
+        """The record of a trial that breaks a constraint on its costs or was measured in an earlier run."""
+        if draft.split == "validation":
+            costs = self._exact_costs(draft.configuration)
+            broken = [c for c in self._problem.constraints if c.name in costs and c.violation(costs) > 0]
+            if broken:
+                reason = ", ".join(f"{c.name} is {costs[c.name]:g}, bound {c.relation} {c.bound:g}" for c in broken)
+                return replace(draft, state="infeasible", costs=costs, reason=reason)
+        measurement = self._cache.get(draft.configuration, draft.split, draft.fidelity)
+        if measurement is None:
+            return None
+        return self._measured(replace(draft, cached=True), measurement)
+
+    def _exact_costs(self, configuration: Configuration) -> dict[str, float]:
+        """The costs that no measurement can change: all of them, but for dynamic networks' expected ones."""
+        costs = self._problem.costs(configuration)
+        if self._problem.system.workload(configuration).is_dynamic:
+            return {name: value for name, value in costs.items() if f"{name}_worst" not in costs}
+        return costs
+
+    def _completed(self, draft: TrialRecord, outcome: Outcome) -> TrialRecord:
+        timed = replace(draft, seconds=round(outcome.seconds, 6), worker=outcome.worker)
+        if outcome.measurement is None:
+            return replace(
+                timed, state=outcome.state, reason=outcome.reason, costs=self._problem.costs(draft.configuration)
+            )
+        return self._measured(timed, outcome.measurement)
+
+    def _measured(self, draft: TrialRecord, measurement: Measurement) -> TrialRecord:
+        costs = self._problem.costs(draft.configuration, measurement.activity or None)
+        record = replace(
+            draft,
+            metrics=measurement.metrics,
+            standard_errors=measurement.standard_errors,
+            activity=measurement.activity,
+            costs=costs,
+        )
+        needed = [*self._problem.objectives.names, *(c.name for c in self._problem.constraints)]
+        missing = [name for name in needed if name not in record.metrics and name not in costs]
+        if missing:
+            return replace(record, state="failed", reason=f"the evaluation gave no {', '.join(missing)}")
+        return record
+
+    def _keep(self, records: Iterable[TrialRecord], outcomes: Sequence[Outcome]) -> None:
+        self._journal.append(records)
+        self._cache.put(
+            [
+                (o.job.configuration, o.job.split, o.job.fidelity, o.measurement)
+                for o in outcomes
+                if o.measurement is not None
+            ]
+        )
+
+    def _observation(self, record: TrialRecord) -> Observation:
+        values = {**record.costs, **record.metrics}
+        violation = total_violation(self._problem.constraints, values)
+        evaluated = self._problem.objectives.minimized(record) if record.state == "done" else None
+        return Observation(record.configuration, evaluated, violation)
+
+    def _tracker(self, baselines: Sequence[TrialRecord]) -> FrontTracker:
+        return FrontTracker(reference_point(self._problem.objectives, baselines))
+
+    def _watch(self, tracker: FrontTracker, found: Sequence[TrialRecord]) -> None:
+        feasible = [r for r in found if is_feasible(r, self._problem.constraints)]
+        tracker.add(self._problem.objectives.matrix(feasible))
+        self._monitor.update(len(self.records), tracker.hypervolume, len(tracker))
+
+
+def is_feasible(record: TrialRecord, constraints: Sequence[Constraint]) -> bool:
+    """Whether a record is done and keeps to every constraint."""
+    return record.state == "done" and total_violation(constraints, {**record.costs, **record.metrics}) == 0
+
+
+def reference_point(objectives: Objectives, records: Sequence[TrialRecord]) -> np.ndarray:
+    """Corner of the hypervolume: a tenth of the spread beyond the worst of the records, minimized.
+
+    It is taken from the baselines, so that all runs of a study share it.
+    """
+    values = objectives.matrix([r for r in records if r.state == "done"])
+    if len(values) == 0:
+        return np.full(len(objectives.names), np.inf)
+    worst, spread = values.max(axis=0), np.ptp(values, axis=0)
+    return worst + 0.1 * np.where(spread > 0, spread, np.maximum(np.abs(worst), 1.0))
+
+
+def _job(draft: TrialRecord) -> Job:
+    return Job(draft.trial, draft.configuration, draft.split, draft.fidelity)
