@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 
@@ -13,7 +13,9 @@ from cost_models import cost_report
 from evaluators.system import Measurement, System
 from search.constraints import Constraint, total_violation
 from search.evaluation_cache import EvaluationCache
+from search.errors import RunError
 from search.executors import Executor, Job, Outcome
+from search.front import is_feasible, reference_point
 from search.journal import Journal
 from search.objectives import Objectives
 from search.optimizers import Observation, Optimizer
@@ -22,7 +24,7 @@ from search.records import TrialRecord
 from search.spec import Budget
 from spaces import Configuration, Space, canonical
 
-TrialKey = tuple[int, str]
+TrialKey = tuple[int, Literal["validation", "test"]]
 """Number and split of a trial."""
 
 
@@ -75,6 +77,9 @@ class SearchLoop:
         monitor: Watches.
     """
 
+    HOPELESS = 5
+    """Failures after which a search without a single success is stopped."""
+
     def __init__(
         self,
         problem: Problem,
@@ -101,6 +106,7 @@ class SearchLoop:
             found = self._trials([c for _, c in baselines], [label for label, _ in baselines], deadline)
             tracker = self._tracker(found)
             while True:
+                self._stop_if_nothing_works()
                 self._watch(tracker, found)
                 optimizer.tell([self._observation(record) for record in found])
                 room = budget.trials - len(self.records)
@@ -158,6 +164,7 @@ class SearchLoop:
         self._executor.submit([_job(draft) for draft in unknown.values()])
         while len(found) < len(drafts):
             if deadline is not None and time.monotonic() >= deadline:
+                self._executor.cancel()
                 break
             outcomes = self._executor.collect()
             completed = [self._completed(unknown[o.job.number], o) for o in outcomes]
@@ -225,6 +232,12 @@ class SearchLoop:
         evaluated = self._problem.objectives.minimized(record) if record.state == "done" else None
         return Observation(record.configuration, evaluated, violation)
 
+    def _stop_if_nothing_works(self) -> None:
+        """A system that fails from the start is broken: say so instead of failing a thousand times."""
+        if len(self.records) >= self.HOPELESS and all(r.state in ("failed", "timed_out") for r in self.records):
+            reason = self.records[0].reason
+            raise RunError(f"none of the first {len(self.records)} trials succeeded; the first said: {reason}")
+
     def _tracker(self, baselines: Sequence[TrialRecord]) -> FrontTracker:
         return FrontTracker(reference_point(self._problem.objectives, baselines))
 
@@ -232,23 +245,6 @@ class SearchLoop:
         feasible = [r for r in found if is_feasible(r, self._problem.constraints)]
         tracker.add(self._problem.objectives.matrix(feasible))
         self._monitor.update(len(self.records), tracker.hypervolume, len(tracker))
-
-
-def is_feasible(record: TrialRecord, constraints: Sequence[Constraint]) -> bool:
-    """Whether a record is done and keeps to every constraint."""
-    return record.state == "done" and total_violation(constraints, {**record.costs, **record.metrics}) == 0
-
-
-def reference_point(objectives: Objectives, records: Sequence[TrialRecord]) -> np.ndarray:
-    """Corner of the hypervolume: a tenth of the spread beyond the worst of the records, minimized.
-
-    It is taken from the baselines, so that all runs of a study share it.
-    """
-    values = objectives.matrix([r for r in records if r.state == "done"])
-    if len(values) == 0:
-        return np.full(len(objectives.names), np.inf)
-    worst, spread = values.max(axis=0), np.ptp(values, axis=0)
-    return worst + 0.1 * np.where(spread > 0, spread, np.maximum(np.abs(worst), 1.0))
 
 
 def _job(draft: TrialRecord) -> Job:

@@ -18,7 +18,12 @@ def front_indices(values: Values) -> NDArray[np.intp]:
 
 
 def hypervolume(values: Values, reference_point: NDArray[np.float64]) -> float:
-    """Volume dominated by the points and bounded by the reference point; points beyond it add nothing."""
+    """Volume dominated by the points and bounded by the reference point; points beyond it add nothing.
+
+    0 for a reference point that is not finite: there was nothing to derive it from.
+    """
+    if not np.isfinite(reference_point).all():
+        return 0.0
     inside = values[np.all(values < reference_point, axis=1)] if len(values) else values
     return float(moocore.hypervolume(inside, ref=reference_point)) if len(inside) else 0.0
 

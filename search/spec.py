@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,6 +29,10 @@ class ExecutorSpec(Options):
     workers: int | None = Field(default=None, ge=1, le=1024, description="worker processes; none: one a core")
     timeout_s: float = Field(default=60.0, gt=0, description="seconds after which a single evaluation is given up")
     retries: int = Field(default=1, ge=0, le=10, description="further attempts after a crash or a timeout")
+
+    def n_workers(self) -> int:
+        """Worker processes, one for every core unless the study says otherwise."""
+        return self.workers or os.cpu_count() or 1
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,9 @@ class Executor(Protocol):
     def collect(self) -> list[Outcome]:
         """Wait for at least one outcome; empty if nothing is under way."""
 
+    def cancel(self) -> None:
+        """Drop everything that is queued or under way; no outcome will come of it."""
+
     def __enter__(self) -> Executor:
         """Start."""
 

@@ -72,6 +72,14 @@ class ProcessExecutor:
             self._dispatch()
         return outcomes
 
+    def cancel(self) -> None:
+        """Empty the queue and end the workers that are busy; the pool starts new ones."""
+        self._waiting.clear()
+        self._retry.clear()
+        for future in self._running:
+            future.cancel()
+        self._running.clear()
+
     def _dispatch(self) -> None:
         """Keep one batch running and one waiting for every worker."""
         if self._pool is None:
@@ -127,12 +135,10 @@ class ProcessExecutor:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.cancel()
         if self._pool is not None:
             self._pool.stop()  # type: ignore[no-untyped-call]
             self._pool.join()
-        self._waiting.clear()
-        self._retry.clear()
-        self._running.clear()
 
 
 _worker_system: System | Exception | None = None

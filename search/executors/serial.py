@@ -45,6 +45,10 @@ class SerialExecutor:
         self._batch_size.learn(len(jobs), time.perf_counter() - started)
         return outcomes
 
+    def cancel(self) -> None:
+        """Empty the queue."""
+        self._waiting.clear()
+
     def _one_by_one(self, jobs: Sequence[Job]) -> list[Outcome]:
         outcomes: list[Outcome] = []
         for job in jobs:
@@ -60,4 +64,4 @@ class SerialExecutor:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._waiting.clear()
+        self.cancel()

@@ -1,0 +1,126 @@
+"""Tables for the terminal: the front with its baselines, costs by operator, lists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rich.columns import Columns
+from rich.console import Console, Group, RenderableType
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from cost_models import OperatorCost
+from search.display.numbers import number, unit_of
+
+MAX_ROWS = 24
+"""Longer fronts are thinned evenly in the terminal; the files have all of them."""
+
+
+def print_front(document: Mapping[str, Any], console: Console) -> None:
+    """The front with the baselines beside it, or below it where the terminal is narrow."""
+    console.print(Columns([_front_table(document), _baseline_table(document)], padding=(0, 3)))
+    console.print(_summary(document))
+
+
+def print_costs(operators: Sequence[OperatorCost], costs: Mapping[str, float], console: Console) -> None:
+    """What every operator adds, and the costs of the whole."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("operator")
+    table.add_column("kind", style="dim")
+    for heading in ("MACs", "parameters", "bits", "weights B", "constants B"):
+        table.add_column(heading, justify="right")
+    for op in operators:
+        table.add_row(
+            escape(op.name),
+            escape(op.kind),
+            f"{op.macs:,.0f}",
+            f"{op.parameters:,}",
+            str(op.weight_bits) if op.weight_bytes else "",
+            f"{op.weight_bytes:,}",
+            f"{op.constant_bytes:,}",
+        )
+    console.print(table)
+    console.print()
+    console.print(_pairs((name, f"{number(name, value)} {unit_of(name)}".strip()) for name, value in costs.items()))
+
+
+def print_list(rows: Iterable[tuple[str, str]], console: Console) -> None:
+    """Names, each with its description."""
+    console.print(_pairs(rows))
+
+
+def _front_table(document: Mapping[str, Any]) -> RenderableType:
+    trials = document["trials"]
+    title = f"Pareto front, {len(trials)} of {document['n_trials']} trials"
+    if not document["is_feasible"]:
+        title = "No trial keeps to every constraint; these violate them least"
+    table = _objective_table(title, "trial", document)
+    for trial in _thinned(trials):
+        mark = " knee" if trial["trial"] == document["knee"] else ""
+        table.add_row(f"{trial['trial']}{mark}", *_values(trial, document["objectives"]))
+    hidden = len(trials) - len(_thinned(trials))
+    return Group(table, Text(f"and {hidden} more between them", style="dim")) if hidden else table
+
+
+def _baseline_table(document: Mapping[str, Any]) -> RenderableType:
+    table = _objective_table("Homogeneous baselines", "", document)
+    for baseline in document["baselines"]:
+        table.add_row(escape(baseline["label"]), *_values(baseline, document["objectives"]))
+    return table
+
+
+def _objective_table(title: str, first: str, document: Mapping[str, Any]) -> Table:
+    table = Table(title=title, box=None, header_style="bold", title_justify="left", title_style="bold", pad_edge=False)
+    table.add_column(first)
+    for name in document["objectives"]:
+        unit = unit_of(name)
+        table.add_column(escape(f"{name}\n{unit}" if unit else name), justify="right")
+        if _has_test(document, name):
+            table.add_column("on test\n± s.e.", justify="right")
+    return table
+
+
+def _has_test(document: Mapping[str, Any], name: str) -> bool:
+    return any(name in trial["test"] for trial in (*document["trials"], *document["baselines"]))
+
+
+def _values(trial: Mapping[str, Any], objectives: Sequence[str]) -> list[str]:
+    cells = []
+    for name in objectives:
+        if name in trial["costs"]:
+            cells.append(number(name, trial["costs"][name]))
+            continue
+        cells.append(number(name, trial["validation"][name]) if name in trial["validation"] else "-")
+        if name in trial["test"]:
+            error = trial["test_standard_errors"].get(name)
+            cells.append(number(name, trial["test"][name]) + (f" ± {number(name, error)}" if error is not None else ""))
+        elif trial["test"]:
+            cells.append("-")
+    return cells
+
+
+def _summary(document: Mapping[str, Any]) -> Text:
+    gained, base = document["hypervolume"], document["baseline_hypervolume"]
+    states = ", ".join(f"{n} {state}" for state, n in document["states"].items())
+    text = f"\nhypervolume {gained:.5g}"
+    if base > 0:
+        text += f", homogeneous baselines alone {base:.5g} ({100 * (gained / base - 1):+.1f} %)"
+    return Text(f"{text}; trials: {states}")
+
+
+def _thinned(trials: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    if len(trials) <= MAX_ROWS:
+        return trials
+    picks = sorted({round(i * (len(trials) - 1) / (MAX_ROWS - 1)) for i in range(MAX_ROWS)})
+    return [trials[i] for i in picks]
+
+
+def _pairs(rows: Iterable[tuple[str, str]]) -> Table:
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column()
+    for name, text in rows:
+        table.add_row(escape(name), escape(text))
+    return table

@@ -1,0 +1,226 @@
+"""A run: a study carried out in a directory."""
+
+from __future__ import annotations
+
+import fcntl
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from evaluators.progress import Progress, Silent
+from evaluators.registry import create_system
+from evaluators.storage import cache_root
+from evaluators.system import Context, System
+from search.errors import RunError, SpecError
+from search.evaluation_cache import EvaluationCache
+from search.executors import Executor, ProcessExecutor, SerialExecutor
+from search.front import baseline_records, front_csv, front_document, front_records
+from search.journal import Journal
+from search.loop import Monitor, Problem, SearchLoop
+from search.records import TrialRecord
+from search.run_directory import RunDirectory, RunFacts, writing
+from search.spec import SystemSpec
+from search.study import Study, versions
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run on disk.
+
+    Attributes:
+        directory: Where it lies.
+        seconds: How long this process worked on it; 0 for one that was only opened.
+    """
+
+    directory: RunDirectory
+    seconds: float = 0.0
+
+    @classmethod
+    def open(cls, path: Path | str) -> Run:
+        """A run that was carried out before.
+
+        Raises:
+            SpecError: If the path is no run directory.
+        """
+        directory = RunDirectory(Path(path))
+        directory.read_facts()
+        return cls(directory)
+
+    def records(self) -> list[TrialRecord]:
+        """All records, by trial number; the search itself first, then the test scores."""
+        records = self.directory.replay().records
+        return sorted(records, key=lambda r: (r.split == "test", r.trial))
+
+    def front(self) -> dict[str, Any]:
+        """The front document, made from the journal; cost breakdowns as far as the run stored them."""
+        stored = self.directory.read_json(self.directory.front_json) or {}
+        shown = [*stored.get("trials", ()), *stored.get("baselines", ())]
+        breakdown = {trial["trial"]: trial["operators"] for trial in shown}
+        return front_document(self.directory.read_facts(), self.records(), breakdown)
+
+    def write_report(self) -> Path:
+        """Draw the report again; returns its path."""
+        from search.report import RunView, write_report
+
+        with writing(self.directory.report):
+            write_report([RunView(self.directory.path.name, self.front(), self.records())], self.directory.report)
+        return self.directory.report
+
+
+def carry_out(
+    study: Study,
+    directory: RunDirectory,
+    *,
+    resume: bool,
+    fresh: bool,
+    monitor: Monitor,
+    progress: Progress | None = None,
+) -> Run:
+    """Run a study, or go on with it.
+
+    Args:
+        study: What to do.
+        directory: Where; created if need be.
+        resume: Go on with the run that is there; without one, start.
+        fresh: Ignore trained weights and measurements of earlier runs.
+        monitor: Watches the search.
+        progress: Watches preparations.
+
+    Raises:
+        SpecError: If the directory holds a run and `resume` is not set, or the study is not the one that run had.
+        RunError: If the run cannot go on.
+        KeyboardInterrupt: After what is there has been written.
+    """
+    started = time.monotonic()
+    if directory.is_started and not resume:
+        raise SpecError.plain(f"{directory.path} already holds a run", "--resume to go on with it, --out for another")
+    directory.create()
+    with _lock(directory):
+        if directory.study.exists():
+            _check_same_study(directory.read_study(), study.spec.resolved())
+        study.system.prepare(Context(cache_root(), progress or Silent(), fresh))
+        directory.write_facts(_facts(study))
+        directory.write_study(study.spec.resolved())
+        try:
+            _search(study, directory, fresh, monitor)
+        except BaseException:
+            with suppress(RunError):  # the reason for stopping matters more
+                _write_results(study, directory)
+            raise
+        _write_results(study, directory)
+    return Run(directory, time.monotonic() - started)
+
+
+def free_directory(name: str, resume: bool, root: Path = Path("runs")) -> RunDirectory:
+    """`runs/NAME` or, where that holds a run, `runs/NAME-2` and so on; to resume, the newest of them."""
+    taken = [RunDirectory(root / name)]
+    while taken[-1].is_started:
+        taken.append(RunDirectory(root / f"{name}-{len(taken) + 1}"))
+    return taken[-2] if resume and len(taken) > 1 else taken[-1]
+
+
+def prepared_system(spec: SystemSpec, folder: Path) -> System:
+    """Make and prepare a system in a worker process, from what the cache holds."""
+    system = create_system(spec.name, spec.options, folder)
+    system.prepare(Context(cache_root()))
+    return system
+
+
+def _search(study: Study, directory: RunDirectory, fresh: bool, monitor: Monitor) -> None:
+    earlier = directory.replay()
+    cache = EvaluationCache(cache_root() / "evaluations", study.system.fingerprint(), fresh)
+    problem = Problem(study.system, study.space, study.objectives, study.spec.constraints, study.spec.optimizer.seed)
+    journal = Journal(directory.journal, earlier.n_valid_bytes)
+    try:
+        with _executor(study) as executor:
+            known = {(r.trial, r.split): r for r in earlier.records}
+            loop = SearchLoop(problem, executor, journal, cache, known, monitor)
+            loop.search(study.optimizer(), study.spec.budget)
+            front = front_records(directory.read_facts(), loop.records)
+            loop.score([r for r in [*front, *baseline_records(loop.records)] if r.state == "done"])
+    finally:
+        journal.close()
+
+
+def _executor(study: Study) -> Executor:
+    chosen = study.spec.executor
+    if chosen.name == "serial":
+        return SerialExecutor(study.system)
+    factory = partial(prepared_system, study.spec.system, study.folder)
+    return ProcessExecutor(factory, chosen.n_workers(), chosen.timeout_s, chosen.retries)
+
+
+def _facts(study: Study) -> RunFacts:
+    objectives = study.objectives
+    return RunFacts(
+        study=study.spec.name,
+        objectives=list(objectives.names),
+        directions=dict(objectives.directions),
+        constraints=[str(constraint) for constraint in study.spec.constraints],
+        target=study.spec.target,
+        system={
+            "name": study.spec.system.name,
+            "fingerprint": study.system.fingerprint(),
+            "facts": dict(study.system.facts()),
+        },
+        optimizer={"name": study.spec.optimizer.name, "seed": study.spec.optimizer.seed},
+        versions=versions(),
+    )
+
+
+def _write_results(study: Study, directory: RunDirectory) -> None:
+    """Everything that follows from the journal; also after an interruption."""
+    run = Run(directory)
+    facts, records = directory.read_facts(), run.records()
+    shown = [*front_records(facts, records), *baseline_records(records)]
+    breakdown = {r.trial: [asdict(op) for op in study.costs(r.configuration).operators] for r in shown}
+    document = front_document(facts, records, breakdown)
+    directory.write_json(directory.front_json, document)
+    with writing(directory.front_csv):
+        directory.front_csv.write_text(front_csv(document), encoding="utf-8")
+    run.write_report()
+
+
+@contextmanager
+def _lock(directory: RunDirectory) -> Iterator[None]:
+    """Keep a second process from writing into the same run."""
+    path = directory.path / ".lock"
+    with writing(path):
+        file = path.open("w")
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise RunError(f"{directory.path} is in use by another process") from error
+        yield
+
+
+def _check_same_study(stored: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    """Budget and executor may change; what decides the records may not."""
+    changes = [
+        f"{path}: the run has {_short(before)}, the study has {_short(now)}"
+        for key in dict.fromkeys([*stored, *given])
+        if key not in ("budget", "executor")
+        for path, before, now in _differences(key, stored.get(key), given.get(key))
+    ]
+    if changes:
+        raise SpecError.plain(
+            "the study has changed since the run began:\n  " + "\n  ".join(changes), "--out for a new run"
+        )
+
+
+def _differences(path: str, before: Any, now: Any) -> Iterator[tuple[str, Any, Any]]:
+    if isinstance(before, dict) and isinstance(now, dict):
+        for key in dict.fromkeys([*before, *now]):
+            yield from _differences(f"{path}.{key}", before.get(key), now.get(key))
+    elif before != now:
+        yield path, before, now
+
+
+def _short(value: Any) -> str:
+    text = "nothing" if value is None else str(value)
+    return text if len(text) <= 100 else text[:97] + "..."

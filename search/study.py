@@ -1,0 +1,171 @@
+"""A study: the spec together with its system and space, checked as a whole."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from cost_models import COSTS, CostReport, cost_report
+from evaluators.metrics import Direction
+from evaluators.registry import SystemSpecError, create_system
+from evaluators.system import System
+from search.document import Document, read_document
+from search.errors import SpecError
+from search.objectives import Objectives
+from search.optimizers import OPTIMIZERS, Optimizer, SearchProblem
+from search.spec import SpecReader, StudySpec
+from spaces import Configuration, Problem, Rule, Space, Value, build_space, unknown
+from spaces.rules import matches
+
+_PACKAGES = ("tinypareto", "numpy", "torch", "optuna", "deap", "moocore")
+
+
+@dataclass(frozen=True)
+class Study:
+    """Everything a study file says, found to be right.
+
+    Attributes:
+        spec: What is written.
+        system: Not prepared yet.
+        space: What can be chosen.
+        folder: Where relative paths in the study start from.
+    """
+
+    spec: StudySpec
+    system: System
+    space: Space
+    folder: Path
+
+    @classmethod
+    def from_yaml(cls, path: Path | str, overrides: Sequence[str] = ()) -> Study:
+        """Read and check a study file.
+
+        Args:
+            path: The file.
+            overrides: Assignments such as `optimizer.name=tpe`, applied before checking.
+
+        Raises:
+            SpecError: With every problem found, each with its line.
+        """
+        document = read_document(Path(path))
+        for assignment in overrides:
+            document.override(assignment)
+        return cls._checked(document)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], folder: Path | str = ".") -> Study:
+        """Check a study that is given as plain values.
+
+        Raises:
+            SpecError: With every problem found.
+        """
+        return cls._checked(Document(dict(data), Path(folder) / "study", {}))
+
+    @classmethod
+    def _checked(cls, document: Document) -> Study:
+        reader = SpecReader(document.data)
+        spec = reader.read()
+        problems = list(reader.problems)
+        folder = document.path.parent
+        system = _system(reader, folder, problems)
+        space = None if system is None else _space(reader.rules(), system, problems)
+        if system is not None:
+            problems += _name_problems(document.data, system, space)
+        if spec is not None and space is not None:
+            problems += _optimizer_problems(spec, space)
+        problems = list(dict.fromkeys(problems))
+        if problems or spec is None or system is None or space is None:
+            raise SpecError(problems, document.where)
+        return cls(spec, system, space, folder)
+
+    @property
+    def objectives(self) -> Objectives:
+        """The objectives with their directions."""
+        return Objectives(self.spec.objectives, {name: self._direction(name) for name in self.spec.objectives})
+
+    def optimizer(self) -> Optimizer:
+        """A fresh optimizer."""
+        chosen = self.spec.optimizer
+        problem = SearchProblem(self.space, len(self.spec.objectives), bool(self.spec.constraints))
+        return OPTIMIZERS[chosen.name].create(problem, chosen.options, chosen.seed)
+
+    def configuration(self, settings: Mapping[str, Value]) -> Configuration:
+        """The default configuration with knobs fixed by pattern, e.g. `{"bit_widths.*": 4}`.
+
+        Values may be any the system can realize, also outside the study's space.
+
+        Raises:
+            SpecError: If a pattern matches no knob or a value is not possible.
+        """
+        knobs = {f"{kind}.{name}": knob for kind, group in self.system.knobs().items() for name, knob in group.items()}
+        configuration = dict(self.space.defaults)
+        for pattern, value in settings.items():
+            matching = [name for name in knobs if matches(name, pattern)]
+            if not matching:
+                raise SpecError([unknown(("--knob",), "knob", pattern, knobs)])
+            for name in matching:
+                if not knobs[name].domain.contains(value):
+                    allowed = str(knobs[name].domain)
+                    raise SpecError([Problem(("--knob",), f"{value!r} is not what {name} takes", allowed)])
+                configuration[name] = value
+        return configuration
+
+    def costs(self, configuration: Configuration) -> CostReport:
+        """The costs of a configuration, operator by operator; worst case for dynamic networks."""
+        report = cost_report(self.system.workload(configuration))
+        return CostReport({**report.costs, **self.system.costs(configuration)}, report.operators)
+
+    def _direction(self, name: str) -> Direction:
+        metric = self.system.metrics.get(name)
+        return metric.direction if metric else "min"
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that can change a result."""
+    return {"python": platform.python_version(), **{name: metadata.version(name) for name in _PACKAGES}}
+
+
+def _system(reader: SpecReader, folder: Path, problems: list[Problem]) -> System | None:
+    spec = reader.system()
+    if spec is None:
+        return None
+    try:
+        return create_system(spec.name, spec.options, folder)
+    except SystemSpecError as error:
+        problems += [problem.under("system") for problem in error.problems]
+        return None
+
+
+def _space(rules: Mapping[str, Sequence[Rule]], system: System, problems: list[Problem]) -> Space | None:
+    space, found = build_space(rules, system.knobs())
+    problems += found
+    return space
+
+
+def _name_problems(data: Mapping[str, Any], system: System, space: Space | None) -> list[Problem]:
+    """Objectives and constraints that are neither a metric of the system nor a cost."""
+    own_costs = system.costs(space.defaults) if space else {}
+    known = [*system.metrics, *COSTS, *own_costs]
+    problems = []
+    for index, name in enumerate(data.get("objectives") or ()):
+        if isinstance(name, str) and name not in known:
+            problems.append(unknown(("objectives", index), "metric or cost", name, known))
+    for index, text in enumerate(data.get("constraints") or ()):
+        name = str(text).split()[0] if str(text).split() else ""
+        if name.isidentifier() and name not in known:
+            problems.append(unknown(("constraints", index), "metric or cost", name, known))
+    return problems
+
+
+def _optimizer_problems(spec: StudySpec, space: Space) -> list[Problem]:
+    problems = []
+    if not space.searched:
+        problems.append(Problem(("space",), "every knob has a single choice: there is nothing to search"))
+    if spec.optimizer.name == "exhaustive" and space.size is None:
+        continuous = next(p.name for p in space.searched if p.n_levels is None)
+        problems.append(Problem(("optimizer", "name"), f"{continuous} is continuous and cannot be enumerated"))
+    return problems
