@@ -12,8 +12,8 @@ import numpy as np
 from cost_models import cost_report
 from evaluators.system import Measurement, System
 from search.constraints import Constraint, total_violation
-from search.evaluation_cache import EvaluationCache
 from search.errors import RunError
+from search.evaluation_cache import EvaluationCache
 from search.executors import Executor, Job, Outcome
 from search.front import is_feasible, reference_point
 from search.journal import Journal

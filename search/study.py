@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cost_models import COSTS, CostReport, cost_report
 from evaluators.metrics import Direction
@@ -17,9 +17,13 @@ from search.document import Document, read_document
 from search.errors import SpecError
 from search.objectives import Objectives
 from search.optimizers import OPTIMIZERS, Optimizer, SearchProblem
+from search.run_directory import RunDirectory
 from search.spec import SpecReader, StudySpec
 from spaces import Configuration, Problem, Rule, Space, Value, build_space, unknown
 from spaces.rules import matches
+
+if TYPE_CHECKING:
+    from search.run import Run
 
 _PACKAGES = ("tinypareto", "numpy", "torch", "optuna", "deap", "moocore")
 
@@ -118,6 +122,24 @@ class Study:
         """The costs of a configuration, operator by operator; worst case for dynamic networks."""
         report = cost_report(self.system.workload(configuration))
         return CostReport({**report.costs, **self.system.costs(configuration)}, report.operators)
+
+    def run(
+        self, out: Path | str | None = None, *, resume: bool = False, fresh: bool = False, quiet: bool = False
+    ) -> Run:
+        """Carry the study out, as `python -m search run` does.
+
+        Args:
+            out: Run directory; default `runs/NAME`, or `runs/NAME-2` and so on if that holds a run.
+            resume: Go on with the run that is there.
+            fresh: Ignore trained weights and measurements of earlier runs.
+            quiet: Show no progress.
+        """
+        from search.display.progress import Display, Quiet
+        from search.run import carry_out, free_directory
+
+        display = Quiet() if quiet else Display()
+        directory = RunDirectory(Path(out)) if out else free_directory(self.spec.name, resume)
+        return carry_out(self, directory, resume=resume, fresh=fresh, monitor=display, progress=display)
 
     def _direction(self, name: str) -> Direction:
         metric = self.system.metrics.get(name)

@@ -10,6 +10,7 @@ from typing import Protocol
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
+from evaluators.progress import Silent
 from search.display.numbers import duration
 
 
@@ -74,6 +75,19 @@ class PlainLines:
     def _print(self, title: str, done: int, total: int, text: str) -> None:
         self._last = time.monotonic()
         print(f"{title}  {done:,}/{total:,}  {text}".rstrip(), file=sys.stderr, flush=True)
+
+
+class Quiet(Silent):
+    """Shows nothing."""
+
+    def begin(self, title: str, total: int) -> None:
+        """Ignore the beginning."""
+
+    def update(self, done: int, hypervolume: float, front_size: int) -> None:
+        """Ignore the trials."""
+
+    def end(self) -> None:
+        """Ignore the end."""
 
 
 class Display:

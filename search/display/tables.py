@@ -46,6 +46,19 @@ def print_costs(operators: Sequence[OperatorCost], costs: Mapping[str, float], c
     console.print(_pairs((name, f"{number(name, value)} {unit_of(name)}".strip()) for name, value in costs.items()))
 
 
+def print_baseline_costs(baselines: Sequence[tuple[str, Mapping[str, float]]], console: Console) -> None:
+    """The costs of every baseline, one row each."""
+    names = list(baselines[0][1]) if baselines else []
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("baseline")
+    for name in names:
+        unit = unit_of(name)
+        table.add_column(escape(f"{name}\n{unit}" if unit else name), justify="right")
+    for label, costs in baselines:
+        table.add_row(escape(label), *(number(name, costs[name]) for name in names))
+    console.print(table)
+
+
 def print_list(rows: Iterable[tuple[str, str]], console: Console) -> None:
     """Names, each with its description."""
     console.print(_pairs(rows))

@@ -1,0 +1,60 @@
+"""What `list` shows: everything that can be named in a study."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import yaml
+
+from cost_models import COSTS
+from evaluators.metrics import METRICS
+from evaluators.registry import SYSTEMS
+from search.optimizers import OPTIMIZERS
+from spaces import KINDS
+
+Rows = Iterator[tuple[str, str]]
+"""Names, each with one line about it."""
+
+
+def _systems() -> Rows:
+    yield from ((name, entry.description) for name, entry in SYSTEMS.items())
+    yield "package.module:SYSTEM", "a system of your own, by import path (this runs its code)"
+
+
+def _spaces() -> Rows:
+    yield from ((kind.name, kind.description) for kind in KINDS.values())
+
+
+def _optimizers() -> Rows:
+    yield from ((name, entry.description) for name, entry in OPTIMIZERS.items())
+
+
+def _metrics() -> Rows:
+    yield from ((name, f"{metric.direction}; {metric.description}") for name, metric in METRICS.items())
+    yield from ((name, f"min; {text}") for name, text in COSTS.items())
+
+
+def _studies() -> Rows:
+    """Study files under `studies/`, each with its first comment line."""
+    for path in sorted(Path("studies").glob("**/*.yaml")):
+        with path.open(encoding="utf-8") as file:
+            first = file.readline().strip()
+        yield str(path), first.removeprefix("#").strip() if first.startswith("#") else _name_in(path)
+
+
+def _name_in(path: Path) -> str:
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError:
+        return "not YAML"
+    return str(data.get("name", "")) if isinstance(data, dict) else ""
+
+
+CATALOGUE: Mapping[str, Callable[[], Rows]] = {
+    "systems": _systems,
+    "spaces": _spaces,
+    "optimizers": _optimizers,
+    "metrics": _metrics,
+    "studies": _studies,
+}

@@ -1,0 +1,285 @@
+"""The command line: `python -m search COMMAND`."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+from rich.console import Console
+
+from evaluators.errors import EvaluationError
+from search.errors import SearchError, SpecError
+
+app = typer.Typer(
+    help="Search the settings of small networks for the best trade-offs between quality and cost.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+StudyPath = Annotated[Path, typer.Argument(metavar="STUDY", help="A study file, e.g. studies/gru_bits.yaml.")]
+RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run directory, e.g. runs/gru_bits.")]
+Assignments = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override the study file; repeatable.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+
+
+@app.callback()
+def _options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """Hold the options of all commands; `main` reads them from the command line."""
+
+
+@app.command()
+def run(
+    study: StudyPath,
+    out: Annotated[Path | None, typer.Option(help="Run directory; default: runs/NAME.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
+    trials: Annotated[int | None, typer.Option(help="Number of trials, like --set budget.trials=N.")] = None,
+    executor: Annotated[str | None, typer.Option(help="Who evaluates, like --set executor.name=NAME.")] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Ignore trained weights and measurements kept.")] = False,
+    settings: Assignments = None,
+    as_json: AsJson = False,
+) -> None:
+    """Search, then show the front beside the homogeneous baselines."""
+    from search.display.progress import Display
+    from search.display.tables import print_front
+    from search.run import carry_out, free_directory
+    from search.run_directory import RunDirectory
+    from search.study import Study
+
+    overrides = [*(settings or ())]
+    overrides += [f"budget.trials={trials}"] if trials is not None else []
+    overrides += [f"executor.name={executor}"] if executor is not None else []
+    loaded = Study.from_yaml(study, overrides)
+    directory = RunDirectory(out) if out else free_directory(loaded.spec.name, resume)
+    display = Display()
+    try:
+        done = carry_out(loaded, directory, resume=resume, fresh=fresh, monitor=display, progress=display)
+    except KeyboardInterrupt:
+        kept = len(directory.replay().records)
+        again = ["python", "-m", "search", "run", str(study), "--out", str(directory.path), "--resume"]
+        again += [part for assignment in overrides for part in ("--set", assignment)]
+        _tell(f"interrupted; {kept:,} records are kept. Go on with:\n    {shlex.join(again)}")
+        raise typer.Exit(130) from None
+    document = {**done.front(), "run_dir": str(directory.path), "seconds": round(done.seconds, 3)}
+    if as_json:
+        _print_json(document)
+        return
+    console = Console()
+    print_front(document, console)
+    facts = document["system"]["facts"]
+    _print_pairs(console, {key.replace("_", " "): value for key, value in facts.items()})
+    _print_pairs(console, {"report": directory.report, "run directory": directory.path})
+
+
+@app.command()
+def check(study: StudyPath, settings: Assignments = None, as_json: AsJson = False) -> None:
+    """Validate a study; show its space, its size and what its baselines cost."""
+    from search.display.tables import print_baseline_costs
+    from search.study import Study
+
+    loaded = Study.from_yaml(study, settings or ())
+    baselines = [(label, loaded.costs(c).costs) for label, c in loaded.space.homogeneous()]
+    summary = {
+        "study": loaded.spec.name,
+        "system": loaded.spec.system.name,
+        "n_knobs": len(loaded.space.searched),
+        "n_fixed_knobs": len(loaded.space.parameters) - len(loaded.space.searched),
+        "n_configurations": loaded.space.size,
+        "objectives": loaded.objectives.directions,
+        "trials": loaded.spec.budget.trials,
+        "baselines": [{"label": label, "costs": costs} for label, costs in baselines],
+    }
+    if as_json:
+        _print_json(summary)
+        return
+    console = Console()
+    size = loaded.space.size
+    _print_pairs(
+        console,
+        {
+            "study": f"{loaded.spec.name}, no problem found",
+            "system": loaded.spec.system.name,
+            "space": f"{len(loaded.space.searched)} knobs, "
+            + (
+                "continuous"
+                if size is None
+                else f"{size:,} configurations"
+                if size < 10**9
+                else f"{size:.2e} configurations"
+            ),
+            "knobs": ", ".join(p.name for p in loaded.space.searched),
+            "objectives": ", ".join(f"{name} ({d})" for name, d in loaded.objectives.directions.items()),
+            "optimizer": loaded.spec.optimizer.name,
+            "budget": f"{loaded.spec.budget.trials:,} trials",
+        },
+    )
+    console.print()
+    print_baseline_costs(baselines, console)
+
+
+@app.command()
+def cost(
+    study: Annotated[Path | None, typer.Argument(metavar="[STUDY]", help="A study file.")] = None,
+    knob: Annotated[
+        list[str] | None, typer.Option("--knob", metavar="PATTERN=VALUE", help="Fix knobs; repeatable.")
+    ] = None,
+    settings: Assignments = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a configuration costs, operator by operator; knobs not fixed stay at their default."""
+    from search.display.tables import print_costs
+    from search.study import Study
+
+    if study is None:
+        raise SpecError.plain("cost needs a study", "python -m search cost STUDY")
+    loaded = Study.from_yaml(study, settings or ())
+    configuration = loaded.configuration(_knob_settings(knob or ()))
+    report = loaded.costs(configuration)
+    if as_json:
+        operators = [asdict(op) for op in report.operators]
+        target = loaded.spec.target
+        _print_json({"configuration": configuration, "target": target, "costs": report.costs, "operators": operators})
+        return
+    print_costs(report.operators, report.costs, Console())
+
+
+@app.command()
+def front(
+    run: RunPath,
+    as_json: AsJson = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")] = False,
+) -> None:
+    """Show the Pareto front of a run, finished or not."""
+    from search.display.tables import print_front
+    from search.front import front_csv
+    from search.run import Run
+
+    document = Run.open(run).front()
+    if as_json:
+        _print_json(document)
+    elif as_csv:
+        print(front_csv(document), end="")
+    else:
+        print_front(document, Console())
+
+
+@app.command()
+def report(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run directories.")],
+    out: Annotated[Path | None, typer.Option(help="HTML file; default: report.html of the run.")] = None,
+) -> None:
+    """Draw one offline HTML page; several runs are overlaid and compared."""
+    from search.report import RunView, write_report
+    from search.run import Run
+    from search.run_directory import writing
+
+    opened = [Run.open(path) for path in runs]
+    default = opened[0].directory.report if len(opened) == 1 else Path("comparison.html")
+    path = out or default
+    with writing(path):
+        write_report([RunView(run.directory.path.name, run.front(), run.records()) for run in opened], path)
+    print(path)
+
+
+@app.command()
+def export(
+    run: RunPath,
+    out: Annotated[Path, typer.Option(help="Folder to write; must be new or empty.")],
+    trial: Annotated[int | None, typer.Option(help="Number of the trial.")] = None,
+    pick: Annotated[str | None, typer.Option(help="knee, or the name of an objective: its best.")] = None,
+    where: Annotated[
+        list[str] | None, typer.Option(metavar="BOUND", help="e.g. 'error_rate <= 0.05': the best of the rest.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write what is needed to deploy one configuration of a run."""
+    from search.export import Choice, export_trial
+    from search.run import Run
+
+    manifest = export_trial(Run.open(run), Choice(trial, pick, tuple(where or ())), out)
+    if as_json:
+        _print_json(manifest)
+        return
+    _print_pairs(Console(), {"trial": manifest["trial"], "folder": out, "files": ", ".join(manifest["files"])})
+
+
+@app.command("list")
+def list_(
+    what: Annotated[str, typer.Argument(metavar="WHAT", help="systems, spaces, optimizers, metrics or studies.")],
+    as_json: AsJson = False,
+) -> None:
+    """List what can be named in a study."""
+    from search.catalogue import CATALOGUE
+    from search.display.tables import print_list
+    from spaces import unknown
+
+    if what not in CATALOGUE:
+        raise SpecError([unknown((), "list", what, CATALOGUE)])
+    rows = list(CATALOGUE[what]())
+    if as_json:
+        _print_json({what: [{"name": name, "description": text} for name, text in rows]})
+    else:
+        print_list(rows, Console())
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run a command; ends the process with 0, 1 (failed), 2 (what the user wrote is wrong) or 130 (interrupted)."""
+    words = sys.argv[1:] if arguments is None else arguments
+    debug = "--debug" in words
+    words = [word for word in words if word != "--debug"]
+    _exit(lambda: app(args=words, prog_name="python -m search", standalone_mode=True), debug)
+
+
+def _exit(command: Callable[[], Any], debug: bool) -> None:
+    try:
+        command()
+    except (SearchError, EvaluationError) as error:
+        if debug:
+            traceback.print_exc()
+        _tell(f"error: {error}")
+        sys.exit(getattr(error, "exit_code", 1))
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+
+
+def _knob_settings(assignments: Iterable[str]) -> dict[str, Any]:
+    settings: dict[str, Any] = {}
+    for assignment in assignments:
+        pattern, equals, text = assignment.partition("=")
+        if not equals or not pattern:
+            raise SpecError.plain(f'--knob "{assignment}" is not an assignment', "PATTERN=VALUE")
+        try:
+            settings[pattern.strip()] = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise SpecError.plain(f'--knob {pattern}: "{text}" is not a value') from error
+    return settings
+
+
+def _print_json(document: Mapping[str, Any]) -> None:
+    print(json.dumps(document, indent=1, allow_nan=False))
+
+
+def _print_pairs(console: Console, pairs: Mapping[str, Any]) -> None:
+    from search.display.tables import print_list
+
+    print_list([(name, str(value)) for name, value in pairs.items()], console)
+
+
+def _tell(message: str) -> None:
+    print(message, file=sys.stderr)

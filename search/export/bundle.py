@@ -1,0 +1,92 @@
+"""Writes the deployment bundle: the system's own files and a manifest that says what they are."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from cost_models import cost_report
+from evaluators.registry import create_system
+from evaluators.storage import cache_root, write_atomically
+from evaluators.system import Context, System
+from search.display.progress import Display
+from search.errors import RunError, SpecError
+from search.export.choice import Choice
+from search.records import TrialRecord
+from search.run import Run
+from search.run_directory import writing
+from search.study import versions
+
+FORMAT = 1
+"""Version of the manifest; rises when a reader would have to change."""
+
+
+def export_trial(run: Run, choice: Choice, out: Path) -> dict[str, Any]:
+    """Export one trial of a run.
+
+    Returns:
+        The manifest, as written to `manifest.json`.
+
+    Raises:
+        SpecError: If the choice is not possible or the folder is not empty.
+        RunError: If the weights or data are not those of the run any more.
+    """
+    document = run.front()
+    number = choice.of(document)
+    records = {r.trial: r for r in run.records() if r.split == "validation"}
+    record = records.get(number)
+    if record is None or record.state != "done":
+        done = sum(r.state == "done" for r in records.values())
+        raise SpecError.plain(f"trial {number} is not one that is done", f"one of {done} trials, see trials.jsonl")
+    system, section = _system(run, document)
+    with writing(out):
+        if out.exists() and any(out.iterdir()):
+            raise SpecError.plain(f"{out} is not empty", "--out with a new or an empty folder")
+        out.mkdir(parents=True, exist_ok=True)
+        system.export(record.configuration, out)
+        manifest = _manifest(run, document, record, system, section, out)
+        write_atomically(out / "manifest.json", (json.dumps(manifest, indent=1, allow_nan=False) + "\n").encode())
+    return manifest
+
+
+def _system(run: Run, document: Mapping[str, Any]) -> tuple[System, dict[str, Any]]:
+    """The system of the run, prepared; it must be the one whose numbers stand in the journal."""
+    stored = run.directory.read_study()
+    section = dict(stored["system"])
+    options = {key: value for key, value in section.items() if key != "name"}
+    system = create_system(section["name"], options, Path(stored.get("folder", ".")))
+    system.prepare(Context(cache_root(), Display()))
+    if system.fingerprint() != document["system"]["fingerprint"]:
+        raise RunError("the weights or the data have changed since the run: export would not be what was measured")
+    return system, section
+
+
+def _manifest(
+    run: Run, document: Mapping[str, Any], record: TrialRecord, system: System, section: Mapping[str, Any], out: Path
+) -> dict[str, Any]:
+    test = next((r for r in run.records() if r.split == "test" and r.trial == record.trial), None)
+    files = sorted(path for path in out.rglob("*") if path.is_file())
+    return {
+        "format": FORMAT,
+        "study": document["study"],
+        "trial": record.trial,
+        "configuration": dict(record.configuration),
+        "validation": dict(record.metrics),
+        "validation_standard_errors": dict(record.standard_errors),
+        "test": dict(test.metrics) if test else {},
+        "test_standard_errors": dict(test.standard_errors) if test else {},
+        "costs": dict(record.costs),
+        "activity": dict(record.activity),
+        "operators": [
+            asdict(op) for op in cost_report(system.workload(record.configuration, record.activity)).operators
+        ],
+        "target": document["target"],
+        "system": {"options": dict(section), "fingerprint": system.fingerprint(), "facts": dict(system.facts())},
+        "seed": record.seed,
+        "versions": {"at_search": document["versions"], "at_export": versions()},
+        "files": {path.relative_to(out).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files},
+    }
