@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from evaluators.contract import CompleteSystem
-from evaluators.errors import SystemContractError
+from evaluators.errors import SystemContractError, SystemSpecError
 from evaluators.system import System
 from spaces import Problem, problems_of, unknown
 
@@ -39,14 +39,6 @@ SYSTEMS: Mapping[str, BuiltIn] = {
 }
 
 _IMPORT_PATH = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
-
-
-class SystemSpecError(Exception):
-    """What is wrong with the `system` section of a study."""
-
-    def __init__(self, problems: list[Problem]) -> None:
-        super().__init__("; ".join(problem.message for problem in problems))
-        self.problems = problems
 
 
 def create_system(name: str, options: Mapping[str, Any], folder: Path) -> System:

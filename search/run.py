@@ -158,6 +158,7 @@ def _facts(study: Study) -> RunFacts:
     objectives = study.objectives
     return RunFacts(
         study=study.spec.name,
+        folder=str(study.folder.resolve()),
         objectives=list(objectives.names),
         directions=dict(objectives.directions),
         constraints=[str(constraint) for constraint in study.spec.constraints],

@@ -25,17 +25,18 @@ class RunFacts:
 
     Attributes:
         study: Name of the study.
+        folder: Where relative paths in the study start from.
         objectives: Names, in order.
         directions: Objective -> `min` or `max`.
         constraints: As written.
         target: Hardware the costs are for; empty for none.
         system: Name, fingerprint, and what the system says of itself.
         optimizer: Name and seed.
-        executor: Who evaluated.
         versions: Packages and Python.
     """
 
     study: str
+    folder: str
     objectives: list[str]
     directions: dict[str, Direction]
     constraints: list[str]

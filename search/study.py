@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cost_models import COSTS, CostReport, cost_report
+from evaluators.errors import SystemSpecError
 from evaluators.metrics import Direction
-from evaluators.registry import SystemSpecError, create_system
+from evaluators.registry import create_system
 from evaluators.system import System
 from search.document import Document, read_document
 from search.errors import SpecError

@@ -55,10 +55,9 @@ def export_trial(run: Run, choice: Choice, out: Path) -> dict[str, Any]:
 
 def _system(run: Run, document: Mapping[str, Any]) -> tuple[System, dict[str, Any]]:
     """The system of the run, prepared; it must be the one whose numbers stand in the journal."""
-    stored = run.directory.read_study()
-    section = dict(stored["system"])
+    section = dict(run.directory.read_study()["system"])
     options = {key: value for key, value in section.items() if key != "name"}
-    system = create_system(section["name"], options, Path(stored.get("folder", ".")))
+    system = create_system(section["name"], options, Path(run.directory.read_facts().folder))
     system.prepare(Context(cache_root(), Display()))
     if system.fingerprint() != document["system"]["fingerprint"]:
         raise RunError("the weights or the data have changed since the run: export would not be what was measured")
