@@ -124,7 +124,7 @@ class SearchLoop:
         todo = {record.trial: replace(record, split="test") for record in records}
         self._monitor.begin("test", len(todo))
         try:
-            self._measure(list(todo.values()), None, lambda done: self._monitor.update(done, 0.0, 0))
+            self._measure(list(todo.values()), None, lambda done: self._monitor.update(done, np.nan, -1))
         finally:
             self._monitor.end()
 
