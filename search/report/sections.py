@@ -1,0 +1,256 @@
+"""The sections of the page: for each a caption that says how to read it, its figures and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import plotly.graph_objects as go
+
+from search.report import breakdown, heatmap, hypervolume, matrix, parallel
+from search.report.comparison import are_comparable, overlay_figure
+from search.report.embedding import embedded
+from search.report.front import MAX_EVALUATED, front_figure
+from search.report.points import Axes, axis_pairs, axis_quantity
+from search.report.summary import unfinished
+from search.report.table import comparison_table, front_table, unfinished_table
+from search.report.text import clean, configuration_lines, html_text, number
+from search.report.theme import BASELINE, EVALUATED, FRONT
+from search.report.view import Member, RunView
+
+_DETAIL = 400
+"""Characters of a configuration that are shown."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """One card of the page.
+
+    Attributes:
+        anchor: Its id in the page, unique.
+        title: Its heading, also in the navigation; not escaped.
+        caption: How to read it and which split it shows; not escaped.
+        body: HTML.
+        figures: Id of an element in `body` -> what is drawn there, as plain JSON.
+    """
+
+    anchor: str
+    title: str
+    caption: str
+    body: str
+    figures: Mapping[str, Any] = field(default_factory=dict)
+
+
+def run_sections(run: RunView, prefix: str) -> Iterator[Section]:
+    """The sections of one run; those that it has nothing for are left out."""
+    yield _front(run, f"{prefix}-front")
+    if breakdown.breakdown_members(run):
+        yield _breakdown(run, f"{prefix}-breakdown")
+    if run.members or run.baselines:
+        yield _table(run, f"{prefix}-table")
+    if run.reference_point is not None and run.evaluated:
+        yield _hypervolume([run], run.reference_point, f"{prefix}-hypervolume")
+    yield from _parallel(run, f"{prefix}-parallel")
+    yield from _matrix(run, f"{prefix}-matrix")
+    yield from _heatmaps(run, f"{prefix}-knobs")
+    yield from _unfinished(run, f"{prefix}-unfinished")
+
+
+def comparison_sections(runs: Sequence[RunView]) -> Iterator[Section]:
+    """What several runs have in common; nothing but a word where they have different objectives."""
+    if not are_comparable(runs):
+        caption = "The runs have different objectives, so they are shown one by one and share no figure."
+        yield Section("comparison", "Comparison", caption, "")
+        return
+    reference = hypervolume.worst_reference(runs)
+    yield _comparison(runs, reference)
+    yield _overlay(runs)
+    if reference is not None:
+        yield _hypervolume(runs, reference, "comparison-hypervolume")
+
+
+def _front(run: RunView, anchor: str) -> Section:
+    drawn = "all evaluated trials" if len(run.evaluated) <= MAX_EVALUATED else f"{number(MAX_EVALUATED)} of the trials"
+    found = "the front" if run.is_feasible else "the trials that violate the constraints least, as none keeps to them,"
+    caption = (
+        f"Filled marks are {found} and the homogeneous baselines on validation, which the search saw; open marks are "
+        f"the same configurations on test, with one standard error; faint: {drawn}, on validation. "
+        "Click a mark to see what its operators cost."
+    )
+    notice = "" if run.evaluated else '<p class="notice">No trial was evaluated to the end.</p>'
+    body, figures = _with_axes(run, anchor, lambda axes: front_figure(run, axes))
+    return Section(anchor, "Front", caption, notice + body, figures)
+
+
+def _with_axes(run: RunView, anchor: str, draw: Any) -> tuple[str, dict[str, Any]]:
+    """A figure with a choice of its axes, where there is more than one pair of objectives."""
+    pairs = axis_pairs(run)
+    drawn = {str(i): draw(pair) for i, pair in enumerate(pairs)}
+    figure_id = f"{anchor}-figure"
+    options = "".join(
+        f'<option value="{i}">{html_text(_pair_title(run, pair), 120)}</option>' for i, pair in enumerate(pairs)
+    )
+    choice = f'<label class="choice">Axes <select data-figure="{figure_id}">{options}</select></label>'
+    body = (choice if len(pairs) > 1 else "") + _place(figure_id, "data-ring")
+    return body, {figure_id: embedded(drawn["0"], drawn if len(pairs) > 1 else {})}
+
+
+def _pair_title(run: RunView, pair: Axes) -> str:
+    x, y = (axis_quantity(run, axis).label for axis in pair)
+    return f"{y} over {x}"
+
+
+def _breakdown(run: RunView, anchor: str) -> Section:
+    first = breakdown.default_member(run)
+    assert first is not None, "there are members with a breakdown"
+    members = breakdown.breakdown_members(run)
+    figure_id = f"{anchor}-figure"
+    spec = embedded(
+        breakdown.breakdown_figure(run, first), {m.key: breakdown.breakdown_figure(run, m) for m in members}
+    )
+    for member in members:
+        spec["variants"][member.key]["title"] = _selection_text(run, member)
+    title, detail = (html_text(text, _DETAIL) for text in _selection_text(run, first))
+    selection = (
+        f'<p class="selection"><span data-selection-title>{title}</span>'
+        f"<small data-selection-detail>{detail}</small></p>"
+    )
+    caption = (
+        "Bytes and MACs of every operator of the configuration selected in the front, the table or a heat map, at "
+        "first the knee; gray ticks are those of the largest baseline."
+    )
+    body = selection + _sideways(_place(figure_id, "data-breakdown"), 560)
+    return Section(anchor, "Cost by operator", caption, body, {figure_id: spec})
+
+
+def _selection_text(run: RunView, member: Member) -> tuple[str, str]:
+    knee = " – the knee" if member is run.knee else ""
+    values = [f"{run.quantity(o).label} {run.quantity(o).show(member.value(o))}" for o in run.objectives]
+    detail = "; ".join([*values, *configuration_lines(member.configuration)])
+    return clean(member.title + knee), clean(detail, _DETAIL)
+
+
+def _table(run: RunView, anchor: str) -> Section:
+    caption = (
+        f"Front and baselines by {run.quantity(heatmap.ordering(run)).label}, on validation and, where a heading says "
+        "so, on test, with one standard error where it is known; click a heading to sort, a row to select."
+    )
+    return Section(anchor, "Table", caption, front_table(run))
+
+
+def _hypervolume(runs: Sequence[RunView], reference_point: hypervolume.Point, anchor: str) -> Section:
+    growths = [hypervolume.growth(run, reference_point) for run in runs]
+    overs: list[hypervolume.Over] = ["evaluations"]
+    if any(grown.seconds[-1] > 0 for grown in growths):
+        overs.append("time")
+    corner = ", ".join(
+        f"{runs[0].quantity(o).label} {runs[0].quantity(o).show(reference_point[o])}" for o in runs[0].objectives
+    )
+    caption = (
+        f"How much the feasible trials so far dominate, on validation, up to the reference point {corner}; the earlier "
+        "a line rises, the faster the search; values taken from an earlier run cost no time."
+    )
+    figures = {
+        f"{anchor}-{over}": embedded(hypervolume.hypervolume_figure(runs, growths, reference_point, over))
+        for over in overs
+    }
+    body = f'<div class="pair">{"".join(_place(figure_id) for figure_id in figures)}</div>'
+    return Section(anchor, "Hypervolume", caption, body, figures)
+
+
+def _parallel(run: RunView, anchor: str) -> Iterator[Section]:
+    figure = parallel.parallel_figure(run)
+    if figure is None:
+        return
+    caption = (
+        "Each line is a trial on validation, each axis an objective or cost with better values lower down; drag along "
+        "an axis to keep only the lines through that range, drag an axis title to move the axis."
+    )
+    width = parallel.AXIS_WIDTH_PX * len(figure.data[0].dimensions)
+    yield _plain(anchor, "Parallel coordinates", caption, figure, width, _legend(run))
+
+
+def _matrix(run: RunView, anchor: str) -> Iterator[Section]:
+    figure = matrix.matrix_figure(run)
+    if figure is None:
+        return
+    caption = (
+        "Every pair of objectives, with further costs where the objectives are few, on validation; points selected "
+        "by dragging are marked in all panels."
+    )
+    yield _plain(anchor, "Scatter matrix", caption, figure, 140 * len(figure.data[0].dimensions))
+
+
+def _heatmaps(run: RunView, anchor: str) -> Iterator[Section]:
+    maps = heatmap.heatmap_figures(run)
+    if not maps:
+        return
+    label = run.quantity(heatmap.ordering(run)).label
+    caption = (
+        f"What the knobs of every front member are set to, one column for each, from small to large {label} on "
+        "validation; click a column to select its configuration."
+    )
+    ids = {kind: f"{anchor}-{i}" for i, kind in enumerate(maps)}
+    body = "".join(f"<h3>{html_text(kind)}</h3>{_sideways(_place(ids[kind]), 520)}" for kind in maps)
+    yield Section(anchor, "Knobs along the front", caption, body, {ids[k]: embedded(f) for k, f in maps.items()})
+
+
+def _unfinished(run: RunView, anchor: str) -> Iterator[Section]:
+    rows = unfinished(run)
+    if rows:
+        caption = "The most frequent reasons why trials have no result; infeasible ones were ruled out by their costs."
+        yield Section(anchor, "Not evaluated", caption, unfinished_table(rows))
+
+
+def _comparison(runs: Sequence[RunView], reference: hypervolume.Point | None) -> Section:
+    rows = []
+    for run in runs:
+        volumes = (
+            (None, None)
+            if reference is None
+            else (
+                hypervolume.volume_of(run, run.members, reference) if run.is_feasible else 0.0,
+                hypervolume.volume_of(run, hypervolume.feasible_baselines(run), reference),
+            )
+        )
+        rows.append((run, *volumes, hypervolume.evaluation_seconds(run)))
+    caption = "Hypervolumes on validation, all at one reference point: for each objective the worst one of the runs."
+    if reference is None:
+        caption = "The runs on validation; not all have a reference point, so their hypervolumes cannot be compared."
+    return Section("comparison", "Comparison", caption, comparison_table(rows))
+
+
+def _overlay(runs: Sequence[RunView]) -> Section:
+    caption = (
+        "The front of each run, filled marks on validation, open marks on test with one standard error; baselines in "
+        "gray."
+    )
+    body, figures = _with_axes(runs[0], "comparison-front", lambda axes: overlay_figure(runs, axes))
+    return Section("comparison-front", "Fronts", caption, body, figures)
+
+
+def _plain(anchor: str, title: str, caption: str, figure: go.Figure, width_px: int, above: str = "") -> Section:
+    figure_id = f"{anchor}-figure"
+    return Section(
+        anchor, title, caption, above + _sideways(_place(figure_id), width_px), {figure_id: embedded(figure)}
+    )
+
+
+def _place(figure_id: str, attribute: str = "") -> str:
+    return f'<div class="figure" id="{figure_id}" {attribute}></div>'
+
+
+def _sideways(place: str, width_px: int) -> str:
+    """Room of at least that width; a narrower window scrolls."""
+    return f'<div class="sideways"><div style="min-width:{width_px}px">{place}</div></div>'
+
+
+def _legend(run: RunView) -> str:
+    entries = (
+        (FRONT, "front" if run.is_feasible else "least violating"),
+        (BASELINE, "baselines"),
+        (EVALUATED, "evaluated"),
+    )
+    items = "".join(f'<li><i style="background:{color}"></i>{text}</li>' for color, text in entries)
+    return f'<ul class="legend">{items}</ul>'

@@ -1,0 +1,80 @@
+"""Colors and layout that all figures share, in a light and a dark scheme."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import plotly.graph_objects as go
+
+# Okabe & Ito, "Color universal design", 2008: told apart under all common color vision deficiencies. The blue is a
+# little lighter than theirs, and their black and yellow are left out, so that each shows on white and on near black.
+RUN_COLORS = ("#1f83c9", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+FRONT, BASELINE, VIOLATING = RUN_COLORS[0], RUN_COLORS[1], RUN_COLORS[3]
+EVALUATED = "#8b919b"
+"""Neither front nor baseline."""
+SEQUENCE = "Cividis"
+"""Color scale of ordered values; readable without color vision."""
+
+_SCHEMES = {
+    "light": {"ink": "#1c2128", "soft": "#5b6470", "grid": "#e5e8ec", "paper": "#ffffff"},
+    "dark": {"ink": "#e4e8ee", "soft": "#a3adba", "grid": "#2c333d", "paper": "#161b22"},
+}
+
+T = TypeVar("T")
+
+
+def template(scheme: str) -> dict[str, Any]:
+    """Plotly template of the `light` or `dark` scheme, as plain JSON."""
+    colors = _SCHEMES[scheme]
+    axis = {
+        "gridcolor": colors["grid"],
+        "linecolor": colors["soft"],
+        "zerolinecolor": colors["grid"],
+        "tickcolor": colors["grid"],
+        "tickfont": {"color": colors["soft"]},
+        "showline": True,
+        "ticks": "outside",
+        "automargin": True,
+        "title": {"standoff": 12},
+    }
+    return {
+        "layout": {
+            "font": {"family": "system-ui, -apple-system, 'Segoe UI', sans-serif", "size": 13, "color": colors["ink"]},
+            "paper_bgcolor": "rgba(0,0,0,0)",
+            "plot_bgcolor": "rgba(0,0,0,0)",
+            "xaxis": axis,
+            "yaxis": axis,
+            "hoverlabel": {
+                "align": "left",
+                "bgcolor": colors["paper"],
+                "bordercolor": colors["soft"],
+                "font": {"color": colors["ink"], "size": 12},
+            },
+            "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": colors["soft"], "activecolor": FRONT},
+            "legend": {"bgcolor": "rgba(0,0,0,0)"},
+        }
+    }
+
+
+def figure(traces: Sequence[Any], height: int, **layout: Any) -> go.Figure:
+    """A figure of that height in px, as wide as its place, legend above."""
+    return go.Figure(
+        data=traces,
+        layout={
+            "template": template("light"),
+            "height": height,
+            "margin": {"l": 12, "r": 12, "t": 12, "b": 12},
+            "hovermode": "closest",
+            "legend": {"orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom"},
+            "uirevision": "keep",
+            **layout,
+        },
+    )
+
+
+def thinned(items: Sequence[T], limit: int) -> list[T]:
+    """At most `limit` of the items, evenly spaced from the first to the last; the same ones every time."""
+    if len(items) <= limit:
+        return list(items)
+    return [items[i * (len(items) - 1) // (limit - 1)] for i in range(limit)]
