@@ -25,4 +25,12 @@ class Metric:
 METRICS: Mapping[str, Metric] = {
     "error_rate": Metric("min", "share of examples classified wrongly, 0 to 1"),
     "accuracy": Metric("max", "share of examples classified rightly, 0 to 1"),
+    "pesq": Metric("max", "wide-band PESQ (ITU-T P.862.2), mean opinion score, 1.0 to 4.64"),
+    "stoi": Metric("max", "short-time objective intelligibility, 0 to 1"),
+    "estoi": Metric("max", "extended short-time objective intelligibility, 0 to 1"),
+    "si_sdr_db": Metric("max", "scale-invariant signal-to-distortion ratio, dB"),
+    "dnsmos_sig": Metric("max", "DNSMOS P.835 speech quality, mean opinion score, 1 to 5"),
+    "dnsmos_bak": Metric("max", "DNSMOS P.835 background quality, mean opinion score, 1 to 5"),
+    "dnsmos_ovr": Metric("max", "DNSMOS P.835 overall quality, mean opinion score, 1 to 5"),
+    "dnsmos_p808": Metric("max", "DNSMOS P.808 overall quality, mean opinion score, 1 to 5"),
 }
