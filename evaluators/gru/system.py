@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,13 +18,13 @@ from evaluators.errors import SystemSpecError
 from evaluators.gru.engine import EngineName, select_engine
 from evaluators.gru.export import export_integer_gru
 from evaluators.gru.operators import Genome, Widths, gene_names, gene_widths, widths_of_genes
-from evaluators.gru.preparation import PreparedGru, prepare_gru
+from evaluators.gru.preparation import prepare_gru
 from evaluators.gru.tasks import TASKS, Task, TaskOptions
 from evaluators.gru.training_options import TrainingOptions
 from evaluators.gru.workload import GruShape, gru_workload
 from evaluators.metrics import METRICS, Metric
 from evaluators.system import Activity, Context, EvaluationSplit, Measurement
-from spaces import Choices, Configuration, Knob, KnobGroup, Options, Problem, problems_of, unknown
+from spaces import Choices, Configuration, Knob, KnobGroup, Options, problems_of, unknown
 
 KIND = "bit_widths"
 DEFAULT_BITS = 8
