@@ -70,6 +70,8 @@ def knob_group(kind: str, knobs: Any) -> KnobGroup:
     Raises:
         TypeError: If it is none of these, with the knob's name.
     """
+    if not kind.isidentifier():
+        raise TypeError(f"kind {kind!r} must be a name without dots or spaces")
     if not isinstance(knobs, Mapping) or not knobs:
         raise TypeError(f"knobs of kind {kind!r} must be a mapping from names to choices, got {knobs!r}")
     return {str(name): _knob(f"{kind}.{name}", knob) for name, knob in knobs.items()}
@@ -77,10 +79,12 @@ def knob_group(kind: str, knobs: Any) -> KnobGroup:
 
 def _knob(name: str, knob: Any) -> Knob:
     match knob:
-        case Knob():
+        case Knob(Interval() | Choices() as domain, default) if domain.contains(default):
             return knob
-        case Interval():
-            return Knob(knob, knob.high)
+        case Knob(Interval() | Choices() as domain, default):
+            raise TypeError(f"knob {name!r} has the default {default!r}, which it cannot take: {domain}")
+        case Interval(low, high) if low < high:
+            return Knob(knob, high)
         case Choices(values) if values:
             return Knob(knob, values[-1])
         case str() | bytes():

@@ -111,16 +111,21 @@ class Categorical:
 
 @dataclass(frozen=True)
 class Continuous:
-    """A number from [low, high], rounded to `decimals` so that a configuration has one spelling."""
+    """A number from [low, high], rounded to a millionth of the interval so that a configuration has one spelling."""
 
     name: str
     low: float
     high: float
-    decimals: int = 6
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
             raise ValueError(f"{self.name}: need finite low < high, got {self.low} and {self.high}")
+
+    @cached_property
+    def _decimals(self) -> int:
+        """Digits behind the point: steps of about a millionth of the interval, and no finer than a float can hold."""
+        span, largest = self.high - self.low, max(abs(self.low), abs(self.high))
+        return min(6 - math.floor(math.log10(span)), 14 - math.ceil(math.log10(largest)))
 
     @property
     def n_levels(self) -> None:
@@ -133,7 +138,7 @@ class Continuous:
 
     def decode(self, code: float) -> Value:
         """The number at share `code` of the interval; shares outside [0, 1] are clipped."""
-        value = round(self.low + min(max(code, 0.0), 1.0) * (self.high - self.low), self.decimals)
+        value = round(self.low + min(max(code, 0.0), 1.0) * (self.high - self.low), self._decimals)
         return min(max(value, self.low), self.high)
 
     def sample(self, rng: np.random.Generator) -> Value:

@@ -86,10 +86,14 @@ def _rule_problems(kind: str, rules: Sequence[Rule], groups: Mapping[str, KnobGr
             nearest(kind, allowed),
         )
         return
+    taken: set[str] = set()
     for rule in rules:
         selected = {name: knob for name, knob in group.items() if rule.selects(name)}
         yield from _pattern_problems(rule, kind_of(kind), group)
         yield from _value_problems(rule, kind_of(kind), selected)
+        if selected and taken.issuperset(selected):
+            yield Problem(rule.path, "has no effect: earlier rules select the same knobs, and the first one holds")
+        taken.update(selected)
 
 
 def _pattern_problems(rule: Rule, kind: Kind, group: KnobGroup) -> Iterator[Problem]:
@@ -112,7 +116,7 @@ def _value_problems(rule: Rule, kind: Kind, selected: KnobGroup) -> Iterator[Pro
             refusing = {name: knob for name, knob in selected.items() if not knob.domain.contains(choice)}
             if refusing:
                 name, knob = next(iter(refusing.items()))
-                shown = kind.show(choice) if kind.unit else repr(choice)
+                shown = kind.show(choice) if kind.unit and not isinstance(choice, str) else repr(choice)
                 yield Problem((*rule.path, "choices", index), f"{shown} is not what {name} takes", str(knob.domain))
     elif rule.low is None or rule.high is None:
         yield Problem(rule.path, "neither choices nor both low and high are given", _allowed(selected))
@@ -147,7 +151,9 @@ def _closest(parameter: Parameter, default: Value) -> Value:
     match parameter:
         case Categorical():
             return default if parameter.contains(default) else parameter.choices[0]
+        case Ordered() if isinstance(default, str):
+            return parameter.choices[-1]
         case Ordered():
             return min(parameter.choices, key=lambda choice: abs(choice - float(default)))
         case Continuous():
-            return min(max(float(default), parameter.low), parameter.high)
+            return parameter.decode(parameter.encode(default))

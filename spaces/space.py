@@ -120,7 +120,7 @@ def _nearest_level(parameter: Parameter, level: Value, default: Value) -> Value:
         case Ordered() if not isinstance(level, str):
             return min(parameter.choices, key=lambda choice: abs(choice - level))
         case Continuous() if not isinstance(level, str):
-            return min(max(float(level), parameter.low), parameter.high)
+            return parameter.decode(parameter.encode(level))
         case Categorical() if parameter.contains(level):
             return level
     return default
