@@ -18,12 +18,14 @@ LOWEST_HZ = 60.0
 class FeatureOptions(FolderOptions):
     """Options of tasks whose sequences are log-mel features of recordings."""
 
-    sample_rate_hz: int = Field(8000, ge=4000, le=48000, description="recordings are resampled to this rate")
-    n_mels: int = Field(20, ge=4, le=128, description="features: mel bands from 60 Hz to half the sample rate")
-    window_ms: float = Field(25.0, gt=1.0, le=200.0, description="length of a spectrum's window")
-    hop_ms: float = Field(10.0, gt=1.0, le=200.0, description="time from spectrum to spectrum")
-    frames_per_step: int = Field(2, ge=1, le=50, description="spectra averaged into one step of a sequence")
-    max_seconds: float = Field(1.0, gt=0.05, le=10.0, description="longer recordings are cut to their loudest stretch")
+    sample_rate_hz: int = Field(default=8000, ge=4000, le=48000, description="recordings are resampled to this rate")
+    n_mels: int = Field(default=20, ge=4, le=128, description="features: mel bands from 60 Hz to half the sample rate")
+    window_ms: float = Field(default=25.0, gt=1.0, le=200.0, description="length of a spectrum's window")
+    hop_ms: float = Field(default=10.0, gt=1.0, le=200.0, description="time from spectrum to spectrum")
+    frames_per_step: int = Field(default=2, ge=1, le=50, description="spectra averaged into one step of a sequence")
+    max_seconds: float = Field(
+        default=1.0, gt=0.05, le=10.0, description="longer recordings are cut to their loudest stretch"
+    )
 
 
 def log_mel(samples: Samples, options: FeatureOptions) -> NDArray[np.float32]:

@@ -20,9 +20,11 @@ from evaluators.system import Context
 class MnistRowsOptions(FolderOptions):
     """Options of `mnist_rows`."""
 
-    n_train: int | None = Field(None, ge=1, description="images to train on; default: all but those of validation")
-    n_validation: int = Field(5000, ge=1, description="images of the training files kept for validation")
-    n_test: int | None = Field(None, ge=1, description="images to test on; default: all of the test files")
+    n_train: int | None = Field(
+        default=None, ge=1, description="images to train on; default: all but those of validation"
+    )
+    n_validation: int = Field(default=5000, ge=1, description="images of the training files kept for validation")
+    n_test: int | None = Field(default=None, ge=1, description="images to test on; default: all of the test files")
 
 
 def load_mnist_rows(options: MnistRowsOptions, context: Context) -> ClassificationData:

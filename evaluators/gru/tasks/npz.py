@@ -29,8 +29,8 @@ class NpzOptions(TaskOptions):
         description="a .npz file: x [N, T, F] numbers, y [N] whole numbers or names, optionally lengths [N], "
         "split [N] with the words train, validation and test"
     )
-    validation_share: Share = Field(0.2, description="share for validation, where the file has no split")
-    test_share: Share = Field(0.2, description="share for test, where the file has no split")
+    validation_share: Share = Field(default=0.2, description="share for validation, where the file has no split")
+    test_share: Share = Field(default=0.2, description="share for test, where the file has no split")
 
     @model_validator(mode="after")
     def _leaves_some_to_train(self) -> Self:

@@ -19,7 +19,7 @@ AnyPath = Annotated[Path, Field(strict=False)]
 class TaskOptions(Options):
     """Options of a task."""
 
-    split_seed: int = Field(0, ge=0, description="chooses which examples go to which split, and their order")
+    split_seed: int = Field(default=0, ge=0, description="chooses which examples go to which split, and their order")
 
     def resolved(self, folder: Path) -> Self:
         """The same options, relative paths in them starting from `folder`."""
@@ -30,7 +30,9 @@ class TaskOptions(Options):
 class FolderOptions(TaskOptions):
     """Options of a task whose data lie in a folder."""
 
-    root: AnyPath | None = Field(None, description=f"folder of the data; default: a subfolder of {DATA_VARIABLE}")
+    root: AnyPath | None = Field(
+        default=None, description=f"folder of the data; default: a subfolder of {DATA_VARIABLE}"
+    )
 
 
 def find_folder(root: Path | None, subfolder: str) -> Path:

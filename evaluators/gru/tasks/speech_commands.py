@@ -27,11 +27,13 @@ SUFFIXES = {".wav", ".flac"}
 class SpeechCommandsOptions(FeatureOptions):
     """Options of `speech_commands`."""
 
-    sample_rate_hz: int = Field(16000, ge=4000, le=48000, description="recordings are resampled to this rate")
-    frames_per_step: int = Field(3, ge=1, le=50, description="spectra averaged into one step of a sequence")
-    words: Annotated[tuple[str, ...], Field(strict=False)] = Field((), description="words to tell apart; default: all")
-    test_share: Share = Field(0.1, description="share of speakers for test")
-    validation_share: Share = Field(0.1, description="share of speakers for validation")
+    sample_rate_hz: int = Field(default=16000, ge=4000, le=48000, description="recordings are resampled to this rate")
+    frames_per_step: int = Field(default=3, ge=1, le=50, description="spectra averaged into one step of a sequence")
+    words: Annotated[tuple[str, ...], Field(strict=False)] = Field(
+        default=(), description="words to tell apart; default: all"
+    )
+    test_share: Share = Field(default=0.1, description="share of speakers for test")
+    validation_share: Share = Field(default=0.1, description="share of speakers for validation")
 
     @model_validator(mode="after")
     def _leaves_some_to_train(self) -> Self:

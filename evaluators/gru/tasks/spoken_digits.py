@@ -27,13 +27,15 @@ _NAME = re.compile(r"(?P<digit>\d)_(?P<speaker>.+)_(?P<take>\d+)")
 class SpokenDigitsOptions(FeatureOptions):
     """Options of `spoken_digits`."""
 
-    test_speaker: str | None = Field(None, description="speaker kept for test; default: a share of all takes")
+    test_speaker: str | None = Field(default=None, description="speaker kept for test; default: a share of all takes")
     validation_speaker: str | None = Field(
-        None, description="speaker kept for validation; default: a share of the takes of all but the test speaker"
+        default=None,
+        description="speaker kept for validation; default: a share of the takes of all but the test speaker",
     )
-    test_share: Share = Field(0.2, description="share of takes for test, where no test speaker is given")
+    test_share: Share = Field(default=0.2, description="share of takes for test, where no test speaker is given")
     validation_share: Share = Field(
-        0.2, description="share of the takes that test leaves for validation, where no validation speaker is given"
+        default=0.2,
+        description="share of the takes that test leaves for validation, where no validation speaker is given",
     )
 
     @model_validator(mode="after")

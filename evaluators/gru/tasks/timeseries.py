@@ -22,8 +22,8 @@ SUBFOLDER = "timeseries_ucr"
 class TimeseriesOptions(FolderOptions):
     """Options of `timeseries`."""
 
-    dataset: str = Field("JapaneseVowels", description="name of the pair NAME_TRAIN.ts, NAME_TEST.ts")
-    validation_share: Share = Field(0.3, description="share of the training file kept for validation")
+    dataset: str = Field(default="JapaneseVowels", description="name of the pair NAME_TRAIN.ts, NAME_TEST.ts")
+    validation_share: Share = Field(default=0.3, description="share of the training file kept for validation")
 
 
 def load_timeseries(options: TimeseriesOptions, context: Context) -> ClassificationData:
