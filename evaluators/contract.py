@@ -9,16 +9,19 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from cost_models import COSTS, Operator, Workload
-from evaluators.errors import SystemContractError
+from cost_models import COSTS, Workload
+from evaluators.errors import EvaluationError, SystemContractError
 from evaluators.metrics import METRICS, Metric
 from evaluators.system import Activity, Context, EvaluationSplit, Measurement
+from evaluators.workload_check import checked_workload, short
 from spaces import Configuration, KnobGroup, knob_group
 
 REQUIRED = ("knobs", "evaluate")
+_MEASUREMENT = ("metrics", "activity", "standard_errors")
 
 
 class CompleteSystem:
@@ -47,20 +50,26 @@ class CompleteSystem:
 
     def prepare(self, context: Context) -> None:
         """Default: nothing to prepare."""
-        self._optional("prepare", lambda context: None)(context)
+        self._call("prepare", lambda context: None, context)
 
     def fingerprint(self) -> str:
         """Default: empty, results are not kept for later runs."""
-        return str(self._optional("fingerprint", lambda: "")())
+        fingerprint = self._call("fingerprint", str)
+        if not isinstance(fingerprint, str):
+            raise self._error("fingerprint", f"must return a text, got {short(fingerprint)}")
+        return fingerprint
 
     def facts(self) -> Mapping[str, Any]:
         """Default: none."""
-        facts = self._optional("facts", dict)()
+        facts = self._call("facts", dict)
+        if not isinstance(facts, Mapping):
+            raise self._error("facts", f"must return a mapping, got {short(facts)}")
+        facts = dict(facts)
         try:
             json.dumps(facts, allow_nan=False)
         except (TypeError, ValueError) as error:
             raise self._error("facts", f"returned something that JSON cannot hold: {error}") from error
-        return dict(facts)
+        return facts
 
     def evaluate(
         self, configurations: Sequence[Configuration], split: EvaluationSplit, fidelity: float = 1.0
@@ -68,47 +77,57 @@ class CompleteSystem:
         """The user's measurements; a plain mapping of metrics will do for a `Measurement`."""
         answer = self._user.evaluate(configurations, split, fidelity)
         if isinstance(answer, Mapping | str) or not isinstance(answer, Sequence):
-            raise self._error("evaluate", f"must return a list with one measurement a configuration, got {_short(answer)}")
+            raise self._error(
+                "evaluate", f"must return a list with one measurement a configuration, got {short(answer)}"
+            )
         if len(answer) != len(configurations):
-            raise self._error("evaluate", f"returned {len(answer)} measurements for {len(configurations)} configurations")
+            raise self._error(
+                "evaluate", f"returned {len(answer)} measurements for {len(configurations)} configurations"
+            )
         return [self._measurement(item) for item in answer]
 
     def costs(self, configuration: Configuration) -> Mapping[str, float]:
         """Default: none beside those of the workload."""
-        costs = self._optional("costs", lambda configuration: {})(configuration)
+        costs = self._call("costs", lambda configuration: {}, configuration)
         if not isinstance(costs, Mapping):
-            raise self._error("costs", f"must return a mapping from cost names to numbers, got {_short(costs)}")
-        for name, value in costs.items():
-            if name in COSTS:
-                raise self._error("costs", f"{name!r} is the name of a cost that follows from the workload")
-            if not _is_number(value) or not math.isfinite(value):
-                raise self._error("costs", f"{name!r} must be a finite number, got {_short(value)}")
-        return {str(name): float(value) for name, value in costs.items()}
+            raise self._error("costs", f"must return a mapping from cost names to numbers, got {short(costs)}")
+        taken = next((name for name in costs if name in COSTS), None)
+        if taken is not None:
+            raise self._error("costs", f"{taken!r} is the name of a cost that follows from the workload")
+        found = {str(name): self._number("costs", repr(name), value) for name, value in costs.items()}
+        wild = next((name for name, value in found.items() if not math.isfinite(value)), None)
+        if wild is not None:
+            raise self._error("costs", f"{wild!r} must be finite, got {found[wild]}")
+        return found
 
     def workload(self, configuration: Configuration, activity: Activity | None = None) -> Workload:
         """Default: an empty operator table, every cost of it 0."""
-        workload = self._optional("workload", lambda configuration, activity: Workload(()))(configuration, activity)
-        if not isinstance(workload, Workload):
-            raise self._error("workload", f"must return a cost_models.Workload, got {_short(workload)}")
-        wrong = next((op for op in workload.operators if not isinstance(op, Operator)), None)
-        if wrong is not None:
-            raise self._error("workload", f"operators must be cost_models.Operator, got {_short(wrong)}")
-        return workload
+        workload = self._call("workload", lambda configuration, activity: Workload(()), configuration, activity)
+        try:
+            return checked_workload(workload)
+        except (TypeError, ValueError) as error:
+            raise self._error("workload", str(error)) from error
 
     def export(self, configuration: Configuration, directory: Path) -> None:
         """Default: nothing beside the manifest that every export has."""
-        self._optional("export", lambda configuration, directory: None)(configuration, directory)
+        self._call("export", lambda configuration, directory: None, configuration, directory)
 
-    def _optional(self, member: str, default: Callable[..., Any]) -> Callable[..., Any]:
-        found = getattr(self._user, member, default)
-        if not callable(found):
-            raise self._error(member, f"must be a method, got {_short(found)}")
-        return found
+    def _call(self, member: str, default: Callable[..., Any], *arguments: Any) -> Any:
+        """Call a member of the user's system; what it raises is told with the member's name."""
+        method = getattr(self._user, member, default)
+        if not callable(method):
+            raise self._error(member, f"must be a method, got {short(method)}")
+        try:
+            return method(*arguments)
+        except EvaluationError:
+            raise
+        except Exception as error:
+            raise self._error(member, f"raised {type(error).__name__}: {error}") from error
 
     def _read_metrics(self) -> Mapping[str, Metric]:
         declared = getattr(self._user, "metrics", METRICS)
         if not isinstance(declared, Mapping):
-            raise self._error("metrics", f'must be a mapping such as {{"error_rate": "min"}}, got {_short(declared)}')
+            raise self._error("metrics", f'must be a mapping such as {{"error_rate": "min"}}, got {short(declared)}')
         return {str(name): self._metric(str(name), metric) for name, metric in declared.items()}
 
     def _metric(self, name: str, declared: Any) -> Metric:
@@ -117,12 +136,12 @@ class CompleteSystem:
                 return declared
             case "min" | "max":
                 return Metric(declared)
-        raise self._error("metrics", f'{name!r} must be "min" or "max", got {_short(declared)}')
+        raise self._error("metrics", f'{name!r} must be "min" or "max", got {short(declared)}')
 
     def _read_knobs(self) -> Mapping[str, KnobGroup]:
-        groups = self._user.knobs()
+        groups = self._call("knobs", dict)
         if not isinstance(groups, Mapping) or not groups:
-            raise self._error("knobs", f"must return a mapping from kinds to knobs, got {_short(groups)}")
+            raise self._error("knobs", f"must return a mapping from kinds to knobs, got {short(groups)}")
         try:
             return {str(kind): knob_group(str(kind), knobs) for kind, knobs in groups.items()}
         except TypeError as error:
@@ -131,22 +150,22 @@ class CompleteSystem:
     def _measurement(self, item: Any) -> Measurement:
         measurement = Measurement(item) if isinstance(item, Mapping) else item
         if not isinstance(measurement, Measurement):
-            raise self._error("evaluate", f"each measurement must be a Measurement or a mapping, got {_short(item)}")
-        for name, value in measurement.metrics.items():
-            if name not in self.metrics:
-                raise self._error("evaluate", f"returned the metric {name!r}, which `metrics` does not declare")
-            if not _is_number(value):
-                raise self._error("evaluate", f"metric {name!r} must be a number, got {_short(value)}")
-        return measurement
+            raise self._error("evaluate", f"each measurement must be a Measurement or a mapping, got {short(item)}")
+        undeclared = next((name for name in measurement.metrics if name not in self.metrics), None)
+        if undeclared is not None:
+            raise self._error("evaluate", f"returned the metric {undeclared!r}, which `metrics` does not declare")
+        return Measurement(*(self._numbers(part, getattr(measurement, part)) for part in _MEASUREMENT))
+
+    def _numbers(self, part: str, values: Any) -> dict[str, float]:
+        if not isinstance(values, Mapping):
+            raise self._error("evaluate", f"{part} must be a mapping from names to numbers, got {short(values)}")
+        return {str(name): self._number("evaluate", f"{part} {name!r}", value) for name, value in values.items()}
+
+    def _number(self, member: str, what: str, value: Any) -> float:
+        if not isinstance(value, bool | str | bytes):
+            with suppress(TypeError, ValueError):  # told below
+                return float(value)
+        raise self._error(member, f"{what} must be a number, got {short(value)}")
 
     def _error(self, member: str, message: str) -> SystemContractError:
         return SystemContractError(f"{self._name}: {member} {message}")
-
-
-def _is_number(value: Any) -> bool:
-    return not isinstance(value, bool) and hasattr(value, "__float__")
-
-
-def _short(value: Any) -> str:
-    text = f"{type(value).__name__} {value!r}"
-    return text if len(text) <= 80 else text[:77] + "..."

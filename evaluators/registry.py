@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 from evaluators.contract import CompleteSystem
 from evaluators.errors import SystemContractError, SystemSpecError
 from evaluators.system import System
-from spaces import Problem, problems_of, unknown
+from spaces import Problem, nearest, problems_of, unknown
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def _built_in(entry: BuiltIn, options: Mapping[str, Any], folder: Path) -> Syste
     factory = getattr(importlib.import_module(module), attribute)
     model: type[BaseModel] = factory.Options
     try:
-        return factory(model(**options), folder)  # type: ignore[no-any-return]
+        return factory(model.model_validate(options), folder)  # type: ignore[no-any-return]
     except ValidationError as error:
         raise SystemSpecError(problems_of(error, model)) from error
 
@@ -73,29 +73,51 @@ def _built_in(entry: BuiltIn, options: Mapping[str, Any], folder: Path) -> Syste
 def _of_user(location: str, options: Mapping[str, Any]) -> System:
     if not _IMPORT_PATH.fullmatch(location):
         raise SystemSpecError([Problem(("name",), f'"{location}" is not an import path', "package.module:ATTRIBUTE")])
-    module, _, attribute = location.partition(":")
-    try:
-        found = getattr(importlib.import_module(module), attribute)
-    except ImportError as error:
-        raise SystemSpecError([Problem(("name",), f'cannot import "{module}": {error}')]) from error
-    except AttributeError as error:
-        raise SystemSpecError([Problem(("name",), f'module "{module}" has no "{attribute}"')]) from error
+    found = _imported(location)
     try:
         return CompleteSystem(_instance(found, options, location), location)
     except SystemContractError as error:
         raise SystemSpecError([Problem(("name",), str(error))]) from error
 
 
+def _imported(location: str) -> Any:
+    module, _, attribute = location.partition(":")
+    try:
+        found = importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        hint = "a module in the current folder, or an installed one"
+        raise SystemSpecError([Problem(("name",), f'cannot import "{module}": {error}', hint)]) from error
+    except Exception as error:  # the module is the user's: whatever it raises is for them to see
+        told = f'importing "{module}" raised {type(error).__name__}: {error}'
+        raise SystemSpecError([Problem(("name",), told)]) from error
+    if not hasattr(found, attribute):
+        public = [name for name in vars(found) if not name.startswith("_")]
+        told = f'module "{module}" has no "{attribute}"'
+        raise SystemSpecError([Problem(("name",), told, "", nearest(attribute, public))])
+    return getattr(found, attribute)
+
+
 def _instance(found: Any, options: Mapping[str, Any], location: str) -> Any:
     """Call a class or function with the options; an object is taken as it is and has none."""
     if not (inspect.isclass(found) or inspect.isfunction(found)):
         if options:
-            name = next(iter(options))
-            raise SystemSpecError([Problem((name,), f'"{location}" is an object and takes no options')])
+            problem = Problem((str(next(iter(options))),), f'"{location}" is an object and takes no options')
+            raise SystemSpecError([problem])
         return found
+    _check_options(inspect.signature(found), options, location)
     try:
-        inspect.signature(found).bind(**options)
+        return found(**options)
+    except Exception as error:  # see `_imported`
+        raise SystemSpecError([Problem((), f'"{location}" raised {type(error).__name__}: {error}')]) from error
+
+
+def _check_options(signature: inspect.Signature, options: Mapping[str, Any], location: str) -> None:
+    parameters = signature.parameters
+    takes_any = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
+    problems = [unknown((str(key),), "key", str(key), parameters) for key in options if key not in parameters]
+    if problems and not takes_any:
+        raise SystemSpecError(problems)
+    try:
+        signature.bind(**options)
     except TypeError as error:
-        allowed = ", ".join(inspect.signature(found).parameters)
-        raise SystemSpecError([Problem((), f'"{location}": {error}', allowed)]) from error
-    return found(**options)
+        raise SystemSpecError([Problem((), f'"{location}": {error}', ", ".join(parameters))]) from error
