@@ -3,30 +3,10 @@
 from __future__ import annotations
 
 import torch
-from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
-from spaces import Options
-
-
-class Augmentation(Options):
-    """How far each sequence may be changed; every change is drawn evenly from minus to plus its limit.
-
-    Sequences are seen as images, steps by features, and are interpolated in between. Moving along the features makes
-    sense where neighbouring features are neighbouring pixels or frequencies.
-    """
-
-    time_stretch: float = Field(default=0.0, ge=0.0, le=0.5, description="longer or shorter, by this share")
-    time_shift: float = Field(default=0.0, ge=0.0, description="earlier or later, in steps")
-    feature_shift: float = Field(default=0.0, ge=0.0, description="up or down, in features")
-    slant: float = Field(default=0.0, ge=0.0, description="features moved per step, none in the middle of the sequence")
-    noise: float = Field(default=0.0, ge=0.0, description="standard deviation of noise on every value, in scaled units")
-
-    @property
-    def moves(self) -> bool:
-        """Whether values move along time or features."""
-        return any((self.time_stretch, self.time_shift, self.feature_shift, self.slant))
+from evaluators.gru.training_options import Augmentation
 
 
 def augment(x: Tensor, lengths: Tensor, options: Augmentation, generator: torch.Generator) -> tuple[Tensor, Tensor]:

@@ -8,35 +8,17 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from evaluators.data import ClassificationData
-from evaluators.gru.augmentation import Augmentation, augment
+from evaluators.gru.augmentation import augment
 from evaluators.gru.checkpoints import Checkpoint
 from evaluators.gru.network import GruNetwork, logits
-from spaces import Options
+from evaluators.gru.training_options import TrainingOptions
 
 WARM_UP = 0.1
 """Share of all updates over which the learning rate rises to its peak."""
-
-
-class TrainingOptions(Options):
-    """How a network is trained."""
-
-    epochs: int = Field(default=60, ge=1, description="passes over the train split")
-    batch_size: int = Field(default=32, ge=1, description="sequences per update")
-    learning_rate: float = Field(default=0.01, gt=0.0, description="peak of the learning rate")
-    weight_decay: float = Field(default=0.01, ge=0.0, description="of AdamW, on matrices")
-    weight_noise: float = Field(
-        default=0.0, ge=0.0, description="noise on matrices, relative to each one's largest weight"
-    )
-    gradient_clip: float = Field(default=1.0, gt=0.0, description="largest norm of a gradient")
-    seed: int = Field(default=0, ge=0, description="of initial weights, order and changes of the sequences")
-    augmentation: Augmentation = Field(
-        default_factory=Augmentation, description="random changes of the training sequences"
-    )
 
 
 @dataclass(frozen=True, order=True)

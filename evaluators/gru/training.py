@@ -12,7 +12,8 @@ from evaluators.errors import EvaluationError
 from evaluators.gru.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
 from evaluators.gru.network import GruNetwork
 from evaluators.gru.tasks import fingerprint
-from evaluators.gru.trainer import Trainer, TrainingOptions
+from evaluators.gru.trainer import Trainer
+from evaluators.gru.training_options import TrainingOptions
 from evaluators.gru.weights import GruWeights
 from evaluators.progress import Progress
 from evaluators.storage import settings_hash
