@@ -53,7 +53,9 @@ class Document:
             raise SpecError.plain(f'--set {dotted}: "{text}" is not YAML') from error
         target = self.data
         for depth, key in enumerate(keys[:-1]):
-            inner = target.setdefault(key, {})
+            inner = target.get(key)
+            if inner is None:
+                inner = target[key] = {}
             if isinstance(inner, str) and key in {"system", "optimizer", "executor", "task"}:
                 inner = target[key] = {"name": inner}
             if not isinstance(inner, dict):
@@ -77,10 +79,15 @@ def read_document(path: FilePath) -> Document:
         _check_size(root, path)
         problems = list(_repeated_keys(root, ()))
         data = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f"{path}:{mark.line + 1}" if mark else str(path)
-        raise SpecError.plain(f"{place}  not YAML: {getattr(error, 'problem', None) or error}") from error
+    except yaml.MarkedYAMLError as error:
+        place = f"{path}:{error.problem_mark.line + 1}" if error.problem_mark else str(path)
+        raise SpecError.plain(f"{place}  not YAML: {error.problem or error.context}") from error
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise SpecError.plain(f"{path}:{line}  not YAML: the character {chr(error.character)!r}") from error
+    except (ValueError, LookupError, AttributeError, TypeError) as error:
+        # PyYAML lets through what Python makes of values such as `2024-99-99` or `!!bool maybe`.
+        raise SpecError.plain(f"{path}: a value that YAML cannot read: {error}") from error
     except RecursionError as error:
         raise SpecError.plain(f"{path}: nested too deeply") from error
     if not isinstance(data, dict):
@@ -93,15 +100,20 @@ def read_document(path: FilePath) -> Document:
 
 def _read_text(path: FilePath) -> str:
     try:
-        if path.stat().st_size > MAX_BYTES:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
             raise SpecError.plain(f"{path} is larger than {MAX_BYTES:,} bytes: not a study")
-        return path.read_text(encoding="utf-8")
+        return content.decode("utf-8")
     except FileNotFoundError as error:
         folder = path.parent
         names = sorted(p.name for p in folder.glob("*.yaml")) if folder.is_dir() else []
         raise SpecError.plain(f"{path} does not exist", ", ".join(names), nearest(path.name, names)) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise SpecError.plain(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    except OSError as error:
+        raise SpecError.plain(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise SpecError.plain(f"{path}:{line}  is not UTF-8 text") from error
 
 
 def _check_size(root: yaml.Node, path: FilePath) -> None:

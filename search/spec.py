@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
@@ -12,7 +13,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from search.constraints import Constraint, parse_constraint
 from search.optimizers.registry import OPTIMIZERS
-from spaces import Options, Problem, Rule, Value, kind_of, problems_of, unknown
+from spaces import Options, Problem, Rule, Value, kind_of, problems_of, shown, unknown
 
 
 class Budget(Options):
@@ -121,9 +122,10 @@ class SpecReader:
     """
 
     def __init__(self, data: Mapping[str, Any]) -> None:
-        self._data = data
+        # A key without a value, such as `constraints:` with every line under it commented out, is as good as absent.
+        self._data = {key: value for key, value in data.items() if value is not None}
         self.problems: list[Problem] = [unknown((str(k),), "key", str(k), SECTIONS) for k in data if k not in SECTIONS]
-        self.problems += [Problem((key,), "is missing", SECTIONS[key]) for key in _REQUIRED if key not in data]
+        self.problems += [Problem((key,), "is missing", SECTIONS[key]) for key in _REQUIRED if key not in self._data]
 
     def read(self) -> StudySpec | None:
         """The spec, or None if there are problems."""
@@ -186,38 +188,48 @@ class SpecReader:
         if value is None:
             return None
         if isinstance(value, bool) or not isinstance(value, int | float):
-            self._report((*path, key), f"{value!r} is no number")
+            self._report((*path, key), f"{shown(value)} is no number")
             return None
         return float(value)
 
     def _check_choices(self, choices: Any, path: tuple[str | int, ...]) -> None:
         if not isinstance(choices, list):
-            self._report(path, f"{choices!r} is no list", "e.g. [2, 4, 8]")
+            self._report(path, f"{shown(choices)} is no list", "e.g. [2, 4, 8]")
             return
         for index, choice in enumerate(choices):
             if not isinstance(choice, int | float | str):
-                self._report((*path, index), f"{choice!r} is neither a number nor a name")
+                self._report((*path, index), f"{shown(choice)} is neither a number nor a name")
 
     def _name(self) -> str:
         name = self._data.get("name", "")
         if "name" in self._data and not (isinstance(name, str) and _NAME.fullmatch(name)):
             self._report(
-                ("name",), f"{name!r} cannot name a directory", "letters, digits, '_', '-' and '.', at most 100"
+                ("name",), f"{shown(name)} cannot name a directory", "letters, digits, '_', '-' and '.', at most 100"
             )
         return str(name)
 
+    def named(self) -> list[tuple[tuple[str, int], str]]:
+        """Every metric or cost that objectives and constraints name, each with its place."""
+        found = [(("objectives", index), name) for index, name in self._texts("objectives")]
+        for index, text in self._texts("constraints"):
+            with suppress(ValueError):  # told by `_constraints`
+                found.append((("constraints", index), parse_constraint(text).name))
+        return found
+
     def _objectives(self) -> tuple[str, ...]:
-        names = self._strings("objectives")
-        if "objectives" in self._data and isinstance(self._data["objectives"], list) and not names:
+        self._check_texts("objectives")
+        names = self._texts("objectives")
+        if self._data.get("objectives") == []:
             self._report(("objectives",), "at least one objective is needed", "names of metrics and costs")
-        for index, name in enumerate(names):
-            if name in names[:index]:
+        for place, (index, name) in enumerate(names):
+            if name in (earlier for _, earlier in names[:place]):
                 self._report(("objectives", index), f'"{name}" stands here twice')
-        return names
+        return tuple(name for _, name in names)
 
     def _constraints(self) -> tuple[Constraint, ...]:
+        self._check_texts("constraints")
         parsed: list[Constraint] = []
-        for index, text in enumerate(self._strings("constraints")):
+        for index, text in self._texts("constraints"):
             try:
                 parsed.append(parse_constraint(text))
             except ValueError as error:
@@ -227,7 +239,7 @@ class SpecReader:
     def _target(self) -> str:
         target = self._data.get("target") or ""
         if not isinstance(target, str):
-            self._report(("target",), f"{target!r} is no name", "see `python -m search list targets`")
+            self._report(("target",), f"{shown(target)} is no name", "see `python -m search list targets`")
         return str(target)
 
     def _optimizer(self) -> OptimizerSpec | None:
@@ -236,23 +248,27 @@ class SpecReader:
             return None
         name, seed = options.pop("name"), options.pop("seed", 0)
         if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
-            self._report(("optimizer", "seed"), f"{seed!r} is no seed", "whole numbers from 0 to 4294967295")
+            self._report(("optimizer", "seed"), f"{shown(seed)} is no seed", "whole numbers from 0 to 4294967295")
         if name not in OPTIMIZERS:
             self.problems.append(unknown(("optimizer", "name"), "optimizer", name, OPTIMIZERS))
             return None
         model = OPTIMIZERS[name].options
-        parsed = self._validate("optimizer", model, options)
+        parsed = self._validate("optimizer", model, options, also=("name", "seed"))
         return None if parsed is None else OptimizerSpec(name, int(seed), parsed)
 
-    def _strings(self, key: str) -> tuple[str, ...]:
+    def _texts(self, key: str) -> list[tuple[int, str]]:
+        """The texts in a list, each with its index."""
+        value = self._data.get(key)
+        return [(i, item) for i, item in enumerate(value) if isinstance(item, str)] if isinstance(value, list) else []
+
+    def _check_texts(self, key: str) -> None:
         value = self._data.get(key, [])
         if not isinstance(value, list):
-            self._report((key,), f"{value!r} is no list")
-            return ()
+            self._report((key,), f"{shown(value)} is no list", SECTIONS[key])
+            return
         for index, item in enumerate(value):
             if not isinstance(item, str):
-                self._report((key, index), f"{item!r} is no text")
-        return tuple(item for item in value if isinstance(item, str))
+                self._report((key, index), f"{shown(item)} is no text", SECTIONS[key])
 
     def _named_section(self, key: str) -> dict[str, Any] | None:
         """A section that may be written as a bare name."""
@@ -262,7 +278,7 @@ class SpecReader:
         if section is None:
             return None
         if not isinstance(section, dict) or not isinstance(section.get("name"), str):
-            self._report((key, "name"), "is missing or no text", SECTIONS[key])
+            self._report((key, "name"), "is missing or no text", f"see `python -m search list {key}s`")
             return None
         return dict(section)
 
@@ -271,15 +287,17 @@ class SpecReader:
         if isinstance(section, str) and "name" in model.model_fields:
             section = {"name": section}
         if not isinstance(section, dict):
-            self._report((key,), f"{section!r} is no mapping", ", ".join(model.model_fields))
+            self._report((key,), f"{shown(section)} is no mapping", ", ".join(model.model_fields))
             return None
         return self._validate(key, model, section)
 
-    def _validate(self, key: str, model: type[Model], section: Mapping[str, Any]) -> Model | None:
+    def _validate(
+        self, key: str, model: type[Model], section: Mapping[str, Any], also: tuple[str, ...] = ()
+    ) -> Model | None:
         try:
-            return model(**section)
+            return model.model_validate(section)
         except ValidationError as error:
-            self.problems += [problem.under(key) for problem in problems_of(error, model)]
+            self.problems += [problem.under(key) for problem in problems_of(error, model, also)]
             return None
 
     def _report(self, path: tuple[str | int, ...], message: str, allowed: str = "") -> None:

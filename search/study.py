@@ -20,7 +20,7 @@ from search.objectives import Objectives
 from search.optimizers import OPTIMIZERS, Optimizer, SearchProblem
 from search.run_directory import RunDirectory
 from search.spec import SpecReader, StudySpec
-from spaces import Configuration, Problem, Rule, Space, Value, build_space, unknown
+from spaces import Configuration, Problem, Rule, Space, Value, build_space, shown, unknown
 from spaces.rules import matches
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class Study:
         system = _system(reader, folder, problems)
         space = None if system is None else _space(reader.rules(), system, problems)
         if system is not None:
-            problems += _name_problems(document.data, system, space)
+            problems += _name_problems(reader, system, space)
         if spec is not None and space is not None:
             problems += _optimizer_problems(spec, space)
         problems = list(dict.fromkeys(problems))
@@ -115,7 +115,7 @@ class Study:
             for name in matching:
                 if not knobs[name].domain.contains(value):
                     allowed = str(knobs[name].domain)
-                    raise SpecError([Problem(("--knob",), f"{value!r} is not what {name} takes", allowed)])
+                    raise SpecError([Problem(("--knob",), f"{shown(value)} is not what {name} takes", allowed)])
                 configuration[name] = value
         return configuration
 
@@ -169,19 +169,11 @@ def _space(rules: Mapping[str, Sequence[Rule]], system: System, problems: list[P
     return space
 
 
-def _name_problems(data: Mapping[str, Any], system: System, space: Space | None) -> list[Problem]:
+def _name_problems(reader: SpecReader, system: System, space: Space | None) -> list[Problem]:
     """Objectives and constraints that are neither a metric of the system nor a cost."""
     own_costs = system.costs(space.defaults) if space else {}
     known = [*system.metrics, *COSTS, *own_costs]
-    problems = []
-    for index, name in enumerate(data.get("objectives") or ()):
-        if isinstance(name, str) and name not in known:
-            problems.append(unknown(("objectives", index), "metric or cost", name, known))
-    for index, text in enumerate(data.get("constraints") or ()):
-        name = str(text).split()[0] if str(text).split() else ""
-        if name.isidentifier() and name not in known:
-            problems.append(unknown(("constraints", index), "metric or cost", name, known))
-    return problems
+    return [unknown(path, "metric or cost", name, known) for path, name in reader.named() if name not in known]
 
 
 def _optimizer_problems(spec: StudySpec, space: Space) -> list[Problem]:

@@ -4,7 +4,7 @@ from spaces.configuration import Configuration, canonical, configuration_hash
 from spaces.kinds import KINDS, Kind, kind_of
 from spaces.knobs import Choices, Interval, Knob, KnobGroup, knob_group
 from spaces.parameters import Categorical, Continuous, Ordered, Parameter, Value, parameter_of
-from spaces.problems import Problem, nearest, unknown
+from spaces.problems import Problem, nearest, shown, unknown
 from spaces.rules import Rule, build_space
 from spaces.space import Space
 from spaces.validation import Options, problems_of
@@ -34,5 +34,6 @@ __all__ = [
     "nearest",
     "parameter_of",
     "problems_of",
+    "shown",
     "unknown",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 Path = tuple[str | int, ...]
 
@@ -65,3 +66,9 @@ def unknown(path: Path, what: str, name: str, allowed: Iterable[str]) -> Problem
     """
     names = sorted(allowed)
     return Problem(path, f'unknown {what} "{name}"', ", ".join(names) or "none", nearest(name, names))
+
+
+def shown(value: Any) -> str:
+    """A value as it stands in a message: texts in double quotes, long ones cut short."""
+    text = f'"{value}"' if isinstance(value, str) else repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

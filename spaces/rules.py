@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from spaces.kinds import Kind, kind_of
 from spaces.knobs import Choices, Knob, KnobGroup
 from spaces.parameters import Categorical, Continuous, Ordered, Parameter, Value, parameter_of
-from spaces.problems import Path, Problem, nearest
+from spaces.problems import Path, Problem, nearest, shown
 from spaces.space import Space
 
 
@@ -116,8 +116,8 @@ def _value_problems(rule: Rule, kind: Kind, selected: KnobGroup) -> Iterator[Pro
             refusing = {name: knob for name, knob in selected.items() if not knob.domain.contains(choice)}
             if refusing:
                 name, knob = next(iter(refusing.items()))
-                shown = kind.show(choice) if kind.unit and not isinstance(choice, str) else repr(choice)
-                yield Problem((*rule.path, "choices", index), f"{shown} is not what {name} takes", str(knob.domain))
+                told = kind.show(choice) if kind.unit and not isinstance(choice, str) else shown(choice)
+                yield Problem((*rule.path, "choices", index), f"{told} is not what {name} takes", str(knob.domain))
     elif rule.low is None or rule.high is None:
         yield Problem(rule.path, "neither choices nor both low and high are given", _allowed(selected))
     elif not (math.isfinite(rule.low) and math.isfinite(rule.high) and rule.low < rule.high):

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from spaces.problems import Path, Problem, nearest, unknown
+from spaces.problems import Path, Problem, nearest, shown, unknown
 
 
 class Options(BaseModel):
@@ -64,12 +64,12 @@ def _problem(item: Mapping[str, Any], model: type[BaseModel], also: Sequence[str
             return Problem(path, "is missing", _description(path, model))
         case "literal_error" | "enum":
             choices = [part.strip(" '") for part in context["expected"].replace(" or ", ", ").split(",")]
-            return Problem(path, f"{_shown(given)} is not known", ", ".join(choices), nearest(str(given), choices))
+            return Problem(path, f"{shown(given)} is not known", ", ".join(choices), nearest(str(given), choices))
         case "value_error":
             return Problem(path, str(context.get("error", item["msg"])))
         case _:
             wish = _WISHES.get(item["type"], item["msg"].removeprefix("Input should be "))
-            return Problem(path, f"{_shown(given)} is not possible", wish)
+            return Problem(path, f"{shown(given)} is not possible", wish)
 
 
 def _is_union_branch(part: str | int) -> bool:
@@ -102,8 +102,3 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
     if typing.get_origin(annotation) in (typing.Union, types.UnionType, list, tuple):
         return next((m for a in typing.get_args(annotation) if (m := _model_in(a)) is not None), None)
     return None
-
-
-def _shown(value: Any) -> str:
-    text = f'"{value}"' if isinstance(value, str) else repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."

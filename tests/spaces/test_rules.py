@@ -143,7 +143,7 @@ def test_a_default_outside_the_choices_goes_to_the_nearest(kind: str, entry: Rul
         (
             "bit_widths",
             rule("*output", choices=["four"]),
-            "'four' is not what gru1.output takes",
+            '"four" is not what gru1.output takes',
             "2 to 8",
             "",
             ("space", "k", "choices", 0),
@@ -151,7 +151,7 @@ def test_a_default_outside_the_choices_goes_to_the_nearest(kind: str, entry: Rul
         (
             "mode",
             rule(choices=["relu", "gelu"]),
-            "'gelu' is not what act takes",
+            '"gelu" is not what act takes',
             "relu, tanh, 3",
             "",
             ("space", "k", "choices", 1),
