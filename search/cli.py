@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import yaml
 from rich.console import Console
 
 from evaluators.errors import EvaluationError
+from search.document import parse_value
 from search.errors import SearchError, SpecError
 
 app = typer.Typer(
@@ -80,7 +80,7 @@ def run(
     console = Console()
     print_front(document, console)
     facts = document["system"]["facts"]
-    _print_pairs(console, {key.replace("_", " "): value for key, value in facts.items()})
+    _print_pairs(console, {key.replace("_", " "): _told_fact(value) for key, value in facts.items()})
     _print_pairs(console, {"report": directory.report, "run directory": directory.path})
 
 
@@ -264,10 +264,7 @@ def _knob_settings(assignments: Iterable[str]) -> dict[str, Any]:
         pattern, equals, text = assignment.partition("=")
         if not equals or not pattern:
             raise SpecError.plain(f'--knob "{assignment}" is not an assignment', "PATTERN=VALUE")
-        try:
-            settings[pattern.strip()] = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise SpecError.plain(f'--knob {pattern}: "{text}" is not a value') from error
+        settings[pattern.strip()] = parse_value(text, f"--knob {pattern}")
     return settings
 
 
@@ -279,6 +276,13 @@ def _print_pairs(console: Console, pairs: Mapping[str, Any]) -> None:
     from search.display.tables import print_list
 
     print_list([(name, str(value)) for name, value in pairs.items()], console)
+
+
+def _told_fact(value: Any) -> str:
+    """A fact as people read it; a mapping as a list of its entries."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{_told_fact(inner)} ({key})" for key, inner in value.items())
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _tell(message: str) -> None:
