@@ -1,10 +1,11 @@
 """What can be chosen: parameters, encodings, neighbours, and the knobs of each kind."""
 
 from spaces.configuration import Configuration, canonical, configuration_hash
+from spaces.document import Document
 from spaces.kinds import KINDS, Kind, kind_of
 from spaces.knobs import Choices, Interval, Knob, KnobGroup, knob_group
 from spaces.parameters import Categorical, Continuous, Ordered, Parameter, Value, parameter_of
-from spaces.problems import Problem, nearest, shown, unknown
+from spaces.problems import Problem, UserError, nearest, shown, unknown
 from spaces.rules import Rule, build_space
 from spaces.space import Space
 from spaces.validation import Options, problems_of
@@ -15,6 +16,7 @@ __all__ = [
     "Choices",
     "Configuration",
     "Continuous",
+    "Document",
     "Interval",
     "Kind",
     "Knob",
@@ -25,6 +27,7 @@ __all__ = [
     "Problem",
     "Rule",
     "Space",
+    "UserError",
     "Value",
     "build_space",
     "canonical",

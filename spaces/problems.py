@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 Path = tuple[str | int, ...]
 
@@ -43,6 +43,35 @@ class Problem:
         if self.suggestion:
             parts.append(f'Did you mean "{self.suggestion}"?')
         return " ".join(parts)
+
+
+class UserError(Exception):
+    """What a user wrote is wrong: a file, an option, a name.
+
+    Args:
+        problems: Every problem found.
+        where: Gives the place of a path, such as `studies/kws.yaml:9`.
+
+    >>> str(UserError.plain("clock.yaml is empty", "a target"))
+    'clock.yaml is empty\\n    Allowed: a target.'
+    """
+
+    def __init__(self, problems: Sequence[Problem], where: Callable[[Path], str] | None = None) -> None:
+        self.problems = tuple(problems)
+        self.where = where
+        super().__init__("\n".join(_told(problem, where) for problem in problems))
+
+    @classmethod
+    def plain(cls, message: str, allowed: str = "", suggestion: str = "") -> Self:
+        """One problem without a place in a document."""
+        return cls([Problem((), message, allowed, suggestion)])
+
+
+def _told(problem: Problem, where: Callable[[Path], str] | None) -> str:
+    place = f"{where(problem.path)}  " if where else ""
+    subject = f"{problem.dotted()}: " if problem.path else ""
+    advice = problem.advice()
+    return f"{place}{subject}{problem.message}" + (f"\n    {advice}" if advice else "")
 
 
 def nearest(name: str, allowed: Iterable[str]) -> str:
