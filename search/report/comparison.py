@@ -16,7 +16,7 @@ from search.report.points import (
     member_traces,
     staircase,
 )
-from search.report.theme import EVALUATED, RUN_COLORS, figure
+from search.report.theme import EVALUATED, MARK_PX, RUN_COLORS, figure
 from search.report.view import Member, RunView
 from spaces import canonical
 
@@ -48,7 +48,7 @@ def overlay_figure(runs: Sequence[RunView], axes: Axes | None = None) -> go.Figu
     for index, run in enumerate(runs):
         traces += baseline_traces(run, _unseen(run, seen), (x, y), EVALUATED)
         color = RUN_COLORS[index % len(RUN_COLORS)]
-        marker = {"color": color, "size": 8, "symbol": _SYMBOLS[index % len(_SYMBOLS)]}
+        marker = {"color": color, "size": MARK_PX, "symbol": _SYMBOLS[index % len(_SYMBOLS)]}
         if len(run.objectives) == 2:
             traces.append(staircase(run, (x, y), color))
         label = run.name if run.is_feasible else f"{run.name}, least violating"

@@ -8,23 +8,26 @@ from typing import Any
 import plotly.graph_objects as go
 
 
-def embedded(figure: go.Figure, variants: Mapping[str, go.Figure] | None = None) -> dict[str, Any]:
+def embedded(
+    figure: go.Figure,
+    variants: Mapping[str, go.Figure] | None = None,
+    without_webgl: go.Figure | None = None,
+) -> dict[str, Any]:
     """The traces and layout of a figure, without template, which the page adds to suit its color scheme.
 
     Args:
         figure: What is shown first.
         variants: Other figures with the same number of traces that can be shown in its place, by a key. Of each only
             those properties are kept in which it differs.
+        without_webgl: What is shown in browsers without WebGL, if `figure` needs it.
 
     Raises:
         ValueError: If a variant has another number of traces.
     """
     data, layout = _plain(figure)
-    return {
-        "data": data,
-        "layout": layout,
-        "variants": {k: _variant(data, layout, v) for k, v in (variants or {}).items()},
-    }
+    different = {key: _variant(data, layout, variant) for key, variant in (variants or {}).items()}
+    spec = {"data": data, "layout": layout, "variants": different}
+    return spec if without_webgl is None else {**spec, "without_webgl": embedded(without_webgl)}
 
 
 def _variant(data: list[Any], layout: dict[str, Any], other: go.Figure) -> dict[str, Any]:

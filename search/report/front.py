@@ -17,7 +17,7 @@ from search.report.points import (
     member_traces,
     staircase,
 )
-from search.report.theme import BASELINE, EVALUATED, FRONT, VIOLATING, figure, thinned
+from search.report.theme import BASELINE, EVALUATED, FRONT, MARK_PX, VIOLATING, figure, thinned
 from search.report.view import RunView
 
 MAX_EVALUATED = 2000
@@ -46,17 +46,17 @@ def front_figure(run: RunView, axes: Axes | None = None) -> go.Figure:
 
 def _front_style(run: RunView) -> tuple[str, dict[str, Any]]:
     if run.is_feasible:
-        return "front", {"mode": "markers", "marker": {"color": FRONT, "size": 9, "symbol": "circle"}}
-    return "least violating", {"mode": "markers", "marker": {"color": VIOLATING, "size": 11, "symbol": "star"}}
+        return "front", {"mode": "markers", "marker": {"color": FRONT, "size": MARK_PX, "symbol": "circle"}}
+    return "least violating", {"mode": "markers", "marker": {"color": VIOLATING, "size": MARK_PX, "symbol": "star"}}
 
 
 def _evaluated(run: RunView, axes: Axes) -> Any:
-    drawn = thinned(run.evaluated, MAX_EVALUATED)
+    drawn = thinned(run.background, MAX_EVALUATED)
     return go.Scatter(
         **coordinates(run, drawn, axes, "validation"),
         name="evaluated, validation",
         mode="markers",
-        marker={"color": EVALUATED, "size": 5, "opacity": 0.35},
+        marker={"color": EVALUATED, "size": MARK_PX, "opacity": 0.18},
         hovertext=[record_hover(run, record) for record in drawn],
         hoverinfo="text",
     )

@@ -122,12 +122,17 @@ def hypervolume_figure(runs: Sequence[RunView], growths: Sequence[Growth], refer
     baseline = volume_of(runs[0], feasible_baselines(runs[0]), reference_point)
     if baseline > 0:
         traces.append(_baseline_line(baseline, traces))
-    title = "evaluated trials" if over == "evaluations" else "evaluation time, summed over trials (s)"
+    best = max(grown.hypervolume[-1] for grown in growths)
+    axis: dict[str, Any] = {"title": {"text": "hypervolume"}, "exponentformat": "SI"}
+    if 0 < baseline < best:
+        # From nothing to the baselines takes the first few trials; what is worth seeing comes after.
+        axis["range"] = [max(baseline - (best - baseline) / 2, 0.0), best + (best - baseline) / 10]
+    title = "evaluated trials" if over == "evaluations" else "evaluation time, summed (s)"
     return figure(
         traces,
         340,
         xaxis={"title": {"text": title}, "rangemode": "tozero"},
-        yaxis={"title": {"text": "hypervolume"}, "rangemode": "tozero", "exponentformat": "power"},
+        yaxis=axis,
     )
 
 

@@ -2,7 +2,9 @@
 (() => {
   const report = JSON.parse(document.getElementById("report-data").textContent);
   const darkScheme = window.matchMedia("(prefers-color-scheme: dark)");
-  const config = { responsive: true, displaylogo: false };
+  // Plotly would offer to upload the chart to a server.
+  const config = { responsive: true, displaylogo: false, showSendToCloud: false, plotlyServerURL: "" };
+  const hasWebgl = Boolean(document.createElement("canvas").getContext("webgl"));
   const drawn = new Set();
   const variantOf = new Map();
   const selectedOf = new Map();
@@ -12,7 +14,8 @@
 
   /** The traces and layout of a figure as it is to be seen now; never the embedded objects, which Plotly would change. */
   function content(element) {
-    const spec = report.figures[element.id];
+    const full = report.figures[element.id];
+    const spec = hasWebgl ? full : (full.without_webgl ?? full);
     const variant = spec.variants[variantOf.get(element.id)] ?? { data: [], layout: {} };
     const data = spec.data.map((trace, i) => ({ ...trace, ...variant.data[i] }));
     const layout = structuredClone({ ...spec.layout, ...variant.layout });
@@ -99,7 +102,7 @@
     run.addEventListener("toggle", () => run.open || figures(run).forEach(undraw));
   }
   document.addEventListener("click", (event) => {
-    const heading = event.target.closest("th[scope]");
+    const heading = event.target.closest("th:has(button)");
     if (heading) return sortRows(heading);
     const row = event.target.closest("tr[data-key]");
     if (row) select(runOf(row), row.dataset.key);

@@ -61,17 +61,13 @@ def _asset(name: str) -> str:
 
 
 def _header(studies: str, runs: Sequence[RunView]) -> str:
-    facts = " · ".join(dict.fromkeys(_described(run) for run in runs))
+    objectives = (run.quantity(objective).label for run in runs for objective in run.objectives)
+    optimizers = (str(run.front["optimizer"]["name"]) for run in runs if run.front.get("optimizer"))
+    targets = (run.front["target"] for run in runs if run.front.get("target"))
+    named = {"objectives": objectives, "target": targets, "optimizer": optimizers}
+    lists = {title: ", ".join(dict.fromkeys(values)) for title, values in named.items()}
+    facts = " · ".join(f"{title}: {html_text(text, 300)}" for title, text in lists.items() if text)
     return f'<header><p class="eyebrow">tinypareto</p><h1>{studies}</h1><p class="facts">{facts}</p></header>'
-
-
-def _described(run: RunView) -> str:
-    objectives = ", ".join(run.quantity(o).label for o in run.objectives)
-    optimizer = run.front.get("optimizer") or {}
-    parts = [f"objectives: {objectives}", f"target: {run.front.get('target', '–')}"]
-    if "name" in optimizer:
-        parts.append(f"optimizer: {optimizer['name']}")
-    return html_text("; ".join(parts), 300)
 
 
 def _navigation(runs: Sequence[RunView], shared: Sequence[Section], single: Sequence[Sequence[Section]]) -> str:

@@ -13,6 +13,7 @@ from search.records import TrialRecord
 from search.report.hover import member_hover
 from search.report.quantities import Quantity
 from search.report.text import plotly_text
+from search.report.theme import MARK_PX
 from search.report.view import Member, RunView, Split, point_value
 
 TRIAL = "trial"
@@ -94,7 +95,7 @@ def baseline_traces(run: RunView, baselines: Sequence[Member], axes: Axes, color
         members.sort(key=lambda m: (_scaled(run, m, axes[0], "validation") or 0.0, m.key))
         style = {
             "mode": "lines+markers+text",
-            "marker": {"color": color, "size": 9, "symbol": "square"},
+            "marker": {"color": color, "size": MARK_PX, "symbol": "square"},
             "line": {"color": color, "width": 1, "dash": "dot"},
             "text": [plotly_text(m.label, 24) for m in members],
             "textposition": "top right",

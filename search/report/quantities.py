@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from search.report.text import number, plotly_text
+from search.report.text import padded, plotly_text
 
 Extent = tuple[float, float]
 """Smallest and largest value."""
@@ -72,14 +72,19 @@ class Quantity:
         """The value with unit, and its standard error if there is one: `3.1 ± 0.2 %`."""
         if value is None:
             return "–"
-        text = number(value * self.factor)
-        if error is not None:
-            text += f" ± {number(error * self.factor, 2)}"
-        return f"{text} {self.unit}" if self.unit else text
+        text = self.text(value, error)
+        return f"{text}\u00a0{self.unit}" if self.unit else text
+
+    def text(self, value: float, error: float | None = None) -> str:
+        """The same without the unit."""
+        text = padded(value * self.factor)
+        return text if error is None else f"{text} ± {padded(error * self.factor, 2)}"
 
     def axis(self) -> dict[str, Any]:
         """Title and type of a Plotly axis."""
-        return {"title": {"text": plotly_text(self.title)}, "type": "log" if self.is_log else "linear"}
+        title = {"title": {"text": plotly_text(self.title)}}
+        # So few that logarithmic axes are labelled at 1, 2 and 5 at most.
+        return {**title, "type": "log", "nticks": 4} if self.is_log else {**title, "type": "linear"}
 
 
 def quantity(name: str, extent: Extent | None = None) -> Quantity:

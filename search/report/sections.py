@@ -6,8 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import plotly.graph_objects as go
-
 from search.report import breakdown, heatmap, hypervolume, matrix, parallel
 from search.report.comparison import are_comparable, overlay_figure
 from search.report.embedding import embedded
@@ -71,12 +69,13 @@ def comparison_sections(runs: Sequence[RunView]) -> Iterator[Section]:
 
 
 def _front(run: RunView, anchor: str) -> Section:
-    drawn = "all evaluated trials" if len(run.evaluated) <= MAX_EVALUATED else f"{number(MAX_EVALUATED)} of the trials"
+    n_others = len(run.background)
+    drawn = f"{number(MAX_EVALUATED)} of the {number(n_others)}" if n_others > MAX_EVALUATED else "all"
     found = "the front" if run.is_feasible else "the trials that violate the constraints least, as none keeps to them,"
     caption = (
         f"Filled marks are {found} and the homogeneous baselines on validation, which the search saw; open marks are "
-        f"the same configurations on test, with one standard error; faint: {drawn}, on validation. "
-        "Click a mark to see what its operators cost."
+        f"the same configurations on test, with one standard error; faint: {drawn} other evaluated trials, on "
+        "validation. Click a mark to see what its operators cost."
     )
     notice = "" if run.evaluated else '<p class="notice">No trial was evaluated to the end.</p>'
     body, figures = _with_axes(run, anchor, lambda axes: front_figure(run, axes))
@@ -163,12 +162,13 @@ def _parallel(run: RunView, anchor: str) -> Iterator[Section]:
     figure = parallel.parallel_figure(run)
     if figure is None:
         return
+    spec = embedded(figure, without_webgl=parallel.plain_parallel_figure(run))
     caption = (
         "Each line is a trial on validation, each axis an objective or cost with better values lower down; drag along "
         "an axis to keep only the lines through that range, drag an axis title to move the axis."
     )
     width = parallel.AXIS_WIDTH_PX * len(figure.data[0].dimensions)
-    yield _plain(anchor, "Parallel coordinates", caption, figure, width, _legend(run))
+    yield _single(anchor, "Parallel coordinates", caption, spec, width, _legend(run))
 
 
 def _matrix(run: RunView, anchor: str) -> Iterator[Section]:
@@ -176,10 +176,10 @@ def _matrix(run: RunView, anchor: str) -> Iterator[Section]:
     if figure is None:
         return
     caption = (
-        "Every pair of objectives, with further costs where the objectives are few, on validation; points selected "
-        "by dragging are marked in all panels."
+        "Every pair of objectives, with further costs where the objectives are few, on validation; drag to zoom, all "
+        "panels of a row and a column follow."
     )
-    yield _plain(anchor, "Scatter matrix", caption, figure, 140 * len(figure.data[0].dimensions))
+    yield _single(anchor, "Scatter matrix", caption, embedded(figure), 150 * len(matrix.matrix_dimensions(run)))
 
 
 def _heatmaps(run: RunView, anchor: str) -> Iterator[Section]:
@@ -230,11 +230,9 @@ def _overlay(runs: Sequence[RunView]) -> Section:
     return Section("comparison-front", "Fronts", caption, body, figures)
 
 
-def _plain(anchor: str, title: str, caption: str, figure: go.Figure, width_px: int, above: str = "") -> Section:
+def _single(anchor: str, title: str, caption: str, spec: dict[str, Any], width_px: int, above: str = "") -> Section:
     figure_id = f"{anchor}-figure"
-    return Section(
-        anchor, title, caption, above + _sideways(_place(figure_id), width_px), {figure_id: embedded(figure)}
-    )
+    return Section(anchor, title, caption, above + _sideways(_place(figure_id), width_px), {figure_id: spec})
 
 
 def _place(figure_id: str, attribute: str = "") -> str:

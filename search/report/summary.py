@@ -99,10 +99,15 @@ def unfinished(run: RunView, limit: int = 8) -> Sequence[tuple[str, str, int]]:
 def _smallest_figure(run: RunView, found: Smallest) -> KeyFigure:
     size, reference = found.member.value("model_bytes"), found.baseline.value("model_bytes")
     error = run.quantity("error_rate")
-    split: Split = "test" if found.member.value("error_rate", "test") is not None else "validation"
-    theirs, ours = (error.show(m.value("error_rate", split)) for m in (found.baseline, found.member))
-    less = "" if not size or not reference else f"{number(reference / size, 3)} times smaller; "
-    note = f"{less}within 0.5 points of {found.baseline.label}; {split} error {ours}, theirs {theirs}"
+    both = (found.member, found.baseline)
+    split: Split = "test" if all(m.value("error_rate", "test") is not None for m in both) else "validation"
+    ours, theirs = (error.show(m.value("error_rate", split)) for m in both)
+    less = (
+        ""
+        if not size or not reference
+        else f"{number(reference / size, 3)} times smaller than {found.baseline.label}, "
+    )
+    note = f"{less}validation error within 0.5 points; {split} error {ours} against {theirs}"
     return KeyFigure("smallest good model", run.quantity("model_bytes").show(size), note)
 
 

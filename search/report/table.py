@@ -46,14 +46,18 @@ class Row:
         return f"<tr{key}{css_class}>{''.join(cell.html() for cell in self.cells)}</tr>"
 
 
-def table(headings: Iterable[str], rows: Iterable[Row], is_sortable: bool = True) -> str:
+def table(headings: Sequence[str], rows: Sequence[Row], is_sortable: bool = True) -> str:
     """An HTML table; headings of a sortable one are buttons that the page listens to."""
-    heads = (html_text(heading, 60) for heading in headings)
-    cells = (
-        f'<th scope="col"><button type="button">{h}</button></th>' if is_sortable else f"<th>{h}</th>" for h in heads
-    )
+    heads = "".join(_heading(text, rows, i, is_sortable) for i, text in enumerate(headings))
     body = "".join(row.html() for row in rows)
-    return f'<div class="scroll"><table><thead><tr>{"".join(cells)}</tr></thead><tbody>{body}</tbody></table></div>'
+    return f'<div class="scroll"><table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def _heading(text: str, rows: Sequence[Row], column: int, is_sortable: bool) -> str:
+    css_class = ' class="text"' if rows and rows[0].cells[column].is_text else ""
+    shown = html_text(text, 60)
+    content = f'<button type="button">{shown}</button>' if is_sortable else shown
+    return f'<th scope="col"{css_class}>{content}</th>'
 
 
 def front_table(run: RunView) -> str:
@@ -120,9 +124,7 @@ def _value_cell(run: RunView, member: Member, name: str, split: Split) -> Cell:
     shown, value = run.quantity(name), member.value(name, split)
     if value is None:
         return Cell("–")
-    error = member.standard_error(name, split)
-    text = number(value * shown.factor)
-    return Cell(text if error is None else f"{text} ± {number(error * shown.factor, 2)}", value)
+    return Cell(shown.text(value, member.standard_error(name, split)), value)
 
 
 def _comparison_cells(

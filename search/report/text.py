@@ -10,6 +10,9 @@ from typing import Any
 
 from spaces import Configuration
 
+_NO_BREAK = "\u00a0\u202f"
+"""Spaces within a number and before its unit."""
+
 _MANY_KNOBS = 6
 """Above this number the knobs of a kind are listed by value alone, in the configuration's order."""
 
@@ -19,11 +22,17 @@ def clean(text: object, limit: int = 200) -> str:
 
     Control characters, direction marks and lone surrogates, which could hide or reorder what follows, are replaced.
     """
-    shown = "".join(c if c.isprintable() else " " if c.isspace() else "\ufffd" for c in str(text))
+    shown = "".join(_plain(c) for c in str(text))
     if len(shown) <= limit:
         return shown
     head = (limit - 1) * 2 // 3
     return shown[:head] + "…" + shown[len(shown) - (limit - 1 - head) :]
+
+
+def _plain(character: str) -> str:
+    if character.isprintable() or character in _NO_BREAK:
+        return character
+    return " " if character.isspace() else "\ufffd"
 
 
 def html_text(text: object, limit: int = 200) -> str:
@@ -61,6 +70,13 @@ def number(value: float, digits: int = 4) -> str:
     if abs(value) >= 10 ** (digits - 1):
         return f"{value:,.0f}".replace(",", "\u202f")
     return f"{value:.{digits}g}"
+
+
+def padded(value: float, digits: int = 4) -> str:
+    """A measured number, trailing zeros kept, so that equal precision looks equal; whole numbers stay whole."""
+    if float(value).is_integer() or abs(value) >= 10 ** (digits - 1):
+        return number(value, digits)
+    return f"{value:#.{digits}g}"
 
 
 def configuration_lines(configuration: Configuration) -> list[str]:

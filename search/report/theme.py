@@ -17,9 +17,18 @@ SEQUENCE = "Cividis"
 """Color scale of ordered values; readable without color vision."""
 
 _SCHEMES = {
-    "light": {"ink": "#1c2128", "soft": "#5b6470", "grid": "#e5e8ec", "paper": "#ffffff"},
-    "dark": {"ink": "#e4e8ee", "soft": "#a3adba", "grid": "#2c333d", "paper": "#161b22"},
+    "light": {"ink": "#1c2128", "soft": "#5b6470", "grid": "#e5e8ec", "paper": "#ffffff", "faint": "#cdd2d9"},
+    "dark": {"ink": "#e4e8ee", "soft": "#a3adba", "grid": "#2c333d", "paper": "#161b22", "faint": "#3b434e"},
 }
+
+_FAMILY = "system-ui, -apple-system, 'Segoe UI', sans-serif"
+
+MARK_PX = 8
+"""Diameter of all marks of a figure whose points can be clicked.
+
+Of overlapping marks Plotly gives the smallest one to the pointer, of equal ones the one drawn last: with one size for
+all, a front member is never out of reach below the trials around it.
+"""
 
 T = TypeVar("T")
 
@@ -40,7 +49,7 @@ def template(scheme: str) -> dict[str, Any]:
     }
     return {
         "layout": {
-            "font": {"family": "system-ui, -apple-system, 'Segoe UI', sans-serif", "size": 13, "color": colors["ink"]},
+            "font": {"color": colors["ink"], "size": 13, "family": _FAMILY},
             "paper_bgcolor": "rgba(0,0,0,0)",
             "plot_bgcolor": "rgba(0,0,0,0)",
             "xaxis": axis,
@@ -49,12 +58,20 @@ def template(scheme: str) -> dict[str, Any]:
                 "align": "left",
                 "bgcolor": colors["paper"],
                 "bordercolor": colors["soft"],
-                "font": {"color": colors["ink"], "size": 12},
+                "font": {"color": colors["ink"], "size": 12, "family": _FAMILY},
             },
             "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": colors["soft"], "activecolor": FRONT},
             "legend": {"bgcolor": "rgba(0,0,0,0)"},
-        }
+        },
+        # Lines there cannot be made translucent one by one, so what is faint must be close to the background.
+        "data": {"parcoords": [{"line": {"colorscale": _steps((colors["faint"], BASELINE, FRONT))}}]},
     }
+
+
+def _steps(colors: Sequence[str]) -> list[list[Any]]:
+    """A color scale of equal steps."""
+    n = len(colors)
+    return [[edge, color] for i, color in enumerate(colors) for edge in (i / n, (i + 1) / n)]
 
 
 def figure(traces: Sequence[Any], height: int, **layout: Any) -> go.Figure:
@@ -64,9 +81,16 @@ def figure(traces: Sequence[Any], height: int, **layout: Any) -> go.Figure:
         layout={
             "template": template("light"),
             "height": height,
-            "margin": {"l": 12, "r": 12, "t": 12, "b": 12},
+            "margin": {"l": 12, "r": 12, "t": 62, "b": 12},
             "hovermode": "closest",
-            "legend": {"orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom"},
+            "legend": {
+                "orientation": "h",
+                "traceorder": "normal",
+                "x": 0,
+                "xanchor": "left",
+                "y": 1.02,
+                "yanchor": "bottom",
+            },
             "uirevision": "keep",
             **layout,
         },

@@ -108,6 +108,12 @@ class RunView:
         )
 
     @cached_property
+    def background(self) -> tuple[TrialRecord, ...]:
+        """Those of `evaluated` that are neither on the front nor baselines."""
+        shown = {member.trial for member in (*self.members, *self.baselines)}
+        return tuple(r for r in self.evaluated if r.trial not in shown)
+
+    @cached_property
     def constraints(self) -> tuple[Constraint, ...]:
         """The bounds of the study."""
         return tuple(parse_constraint(text) for text in self.front.get("constraints", ()))
