@@ -40,6 +40,7 @@ class Document(documents.Document):
                 raise SpecError.plain(f"--set {dotted}: {'.'.join(keys[: depth + 1])} is no section")
             target = inner
         target[keys[-1]] = value
+        self._places = {path: place for path, place in self._places.items() if path[: len(keys)] != keys}
         self._places[keys] = f"--set {dotted}"
 
 
