@@ -1,0 +1,145 @@
+"""Systems that answer at once, and some that misbehave; importable by worker processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from cost_models import Operator, Workload
+from evaluators.system import Measurement
+from spaces import Interval
+
+
+class PickyError(Exception):
+    """An exception that pickle can write, but not read back."""
+
+    def __init__(self, first: str, second: str) -> None:
+        super().__init__(first)
+        self.second = second
+
+
+def _sleep_forever() -> None:
+    time.sleep(3600)
+
+
+def _raise(error: BaseException) -> None:
+    raise error
+
+
+def _kill(number: int) -> None:
+    os.kill(os.getpid(), number)
+
+
+FAULTS: Mapping[str, Callable[[], None]] = {
+    "raise": lambda: _raise(ValueError("no such filter")),
+    "picky": lambda: _raise(PickyError("hard", "to read")),
+    "memory": lambda: _raise(MemoryError("out of memory")),
+    "timeout_error": lambda: _raise(TimeoutError("the device does not answer")),
+    "sys_exit": lambda: sys.exit(3),
+    "hang": _sleep_forever,
+    "exit": lambda: os._exit(3),
+    "sigkill": lambda: _kill(signal.SIGKILL),
+    "sigsegv": lambda: _kill(signal.SIGSEGV),
+}
+"""What a system can do to the process that evaluates it."""
+
+
+class Toy:
+    """Knobs of 2 to 8 bits; the error falls with each bit, the bytes rise with it.
+
+    Args:
+        knobs: How many.
+        sleep_ms: Duration of an evaluation.
+        calls: File that gets a line for every configuration evaluated.
+        name: Identity for the cache of measurements; empty: no measurement is kept.
+        fault: What configurations with `k0` = 2 bits do, see `FAULTS`; `nan` and `short` answer wrongly.
+        dynamic: Whether half of the work is skipped, more of it with few bits in `k0`.
+        loud: Whether to print while working.
+    """
+
+    metrics: ClassVar = {"error_rate": "min", "accuracy": "max"}
+
+    def __init__(
+        self,
+        knobs: int = 4,
+        sleep_ms: float = 0.0,
+        calls: str = "",
+        name: str = "",
+        fault: str = "",
+        dynamic: bool = False,
+        loud: bool = False,
+    ) -> None:
+        self._names = [f"k{i}" for i in range(knobs)]
+        self._sleep_s = sleep_ms / 1000
+        self._calls = calls
+        self._name = name
+        self._fault = fault
+        self._dynamic = dynamic
+        self._loud = loud
+
+    def knobs(self) -> Any:
+        return {"bit_widths": {name: range(2, 9) for name in self._names}}
+
+    def fingerprint(self) -> str:
+        return self._name
+
+    def evaluate(self, configurations: Sequence[Any], split: str, fidelity: float = 1.0) -> list[Measurement]:
+        if self._loud:
+            print("evaluating", len(configurations))
+        found = [self._measure(configuration, split) for configuration in configurations]
+        return found[:-1] if self._fault == "short" and any(_is_guilty(c) for c in configurations) else found
+
+    def _measure(self, configuration: Any, split: str) -> Measurement:
+        if self._calls:
+            with Path(self._calls).open("a") as file:
+                file.write(f"{split} {[configuration[f'bit_widths.{name}'] for name in self._names]}\n")
+        if self._sleep_s:
+            time.sleep(self._sleep_s)
+        if _is_guilty(configuration) and self._fault in FAULTS:
+            FAULTS[self._fault]()
+        error = sum((i + 1) * 2.0 ** -configuration[f"bit_widths.{name}"] for i, name in enumerate(self._names))
+        if _is_guilty(configuration) and self._fault == "nan":
+            error = float("nan")
+        error /= len(self._names) * (1 if split == "validation" else 0.9)
+        activity = {"k0": configuration["bit_widths.k0"] / 16} if self._dynamic else {}
+        return Measurement({"error_rate": error, "accuracy": 1 - error}, activity, {"error_rate": 0.01})
+
+    def workload(self, configuration: Any, activity: Mapping[str, float] | None = None) -> Workload:
+        share = (activity or {}).get("k0", 1.0) if self._dynamic else 1.0
+        operators = [
+            Operator(
+                name,
+                "filter",
+                macs=100,
+                weight_count=64,
+                weight_bits=configuration[f"bit_widths.{name}"],
+                weight_bytes=8 * configuration[f"bit_widths.{name}"],
+                input_elements=16,
+                output_elements=16,
+                activity=share,
+            )
+            for name in self._names
+        ]
+        return Workload(operators, is_dynamic=self._dynamic)
+
+
+def _is_guilty(configuration: Any) -> bool:
+    return bool(configuration["bit_widths.k0"] == 2)
+
+
+class Tunable:
+    """A continuous knob beside a category."""
+
+    def knobs(self) -> Any:
+        return {"ratio": {"prune": Interval(0.0, 0.9)}, "mode": {"act": ("relu", "tanh")}}
+
+    def evaluate(self, configurations: Sequence[Any], split: str, fidelity: float = 1.0) -> list[Any]:
+        return [{"error_rate": c["ratio.prune"] ** 2 + 0.1 * (c["mode.act"] == "relu")} for c in configurations]
+
+    def costs(self, configuration: Any) -> Mapping[str, float]:
+        return {"latency_ms": 2.0 - configuration["ratio.prune"] - 0.5 * (configuration["mode.act"] == "relu")}
