@@ -1,0 +1,26 @@
+"""An emulated Cortex-M: compile C, run it, count its cycles. Needs the extra `mcu`."""
+
+from cost_models.emulator.cores import CORES, Core
+from cost_models.emulator.extras import is_available
+from cost_models.emulator.image import Image, Section, Symbol
+from cost_models.emulator.machine import Call, Machine
+from cost_models.emulator.profile import FunctionCost, Profile
+from cost_models.emulator.timing import TAKEN_BRANCH_CYCLES
+from cost_models.emulator.toolchain import compile_host_library, compile_image, compiler_version
+
+__all__ = [
+    "CORES",
+    "TAKEN_BRANCH_CYCLES",
+    "Call",
+    "Core",
+    "FunctionCost",
+    "Image",
+    "Machine",
+    "Profile",
+    "Section",
+    "Symbol",
+    "compile_host_library",
+    "compile_image",
+    "compiler_version",
+    "is_available",
+]
