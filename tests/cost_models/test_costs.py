@@ -100,14 +100,6 @@ def test_expected_macs_rise_with_activity_up_to_the_worst_case(one: float, other
     assert reports[0]["macs"] <= reports[1]["macs"] <= reports[2]["macs"] == reports[0]["macs_worst"]
 
 
-@given(st.integers(1, 300), st.integers(1, 300), st.integers(1, 32))
-def test_packed_bytes_never_fall_with_bits_and_hold_every_bit(rows: int, columns: int, bits: int) -> None:
-    packed = packed_matrix_bytes(rows, columns, bits)
-    assert 8 * packed >= rows * columns * bits
-    assert 8 * packed < rows * (columns * bits + 8)
-    assert packed <= packed_matrix_bytes(rows, columns, bits + 1)
-
-
 @pytest.mark.parametrize(("bits", "n_bytes"), [(1, 7), (8, 7), (9, 14), (16, 14), (17, 28), (32, 28)])
 def test_an_element_in_memory_takes_whole_bytes(bits: int, n_bytes: int) -> None:
     assert bytes_of(7, bits) == n_bytes
