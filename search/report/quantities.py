@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from search.report.text import padded, plotly_text
+from search.report.text import number, padded, plotly_text
 
 Extent = tuple[float, float]
 """Smallest and largest value."""
@@ -37,7 +37,7 @@ SHARES = {"rate", "accuracy", "share", "activity"}
 _ACRONYMS = {"macs": "MACs", "ram": "RAM", "rom": "ROM", "pesq": "PESQ", "stoi": "STOI", "snr": "SNR", "cpu": "CPU"}
 _STORES = {"ram", "rom", "flash", "memory"}
 _PREFIXES = ((1e10, 1e9, "G"), (1e7, 1e6, "M"), (1e4, 1e3, "k"))
-_LOG_RATIO = 30.0
+_LOG_RATIO = 20.0
 """An axis is logarithmic where its largest value is this many times its smallest one."""
 
 
@@ -77,7 +77,8 @@ class Quantity:
 
     def text(self, value: float, error: float | None = None) -> str:
         """The same without the unit."""
-        text = padded(value * self.factor)
+        is_count = self.factor == 1.0 and float(value).is_integer()
+        text = number(value) if is_count else padded(value * self.factor)
         return text if error is None else f"{text} ± {padded(error * self.factor, 2)}"
 
     def axis(self) -> dict[str, Any]:

@@ -73,10 +73,8 @@ def number(value: float, digits: int = 4) -> str:
 
 
 def padded(value: float, digits: int = 4) -> str:
-    """A measured number, trailing zeros kept, so that equal precision looks equal; whole numbers stay whole."""
-    if float(value).is_integer() or abs(value) >= 10 ** (digits - 1):
-        return number(value, digits)
-    return f"{value:#.{digits}g}"
+    """A measured number with trailing zeros, so that equal precision looks equal: `5.000` beside `5.125`."""
+    return number(value, digits) if abs(value) >= 10 ** (digits - 1) else f"{value:#.{digits}g}"
 
 
 def configuration_lines(configuration: Configuration) -> list[str]:
