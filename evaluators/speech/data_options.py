@@ -42,8 +42,12 @@ class SpeechDataOptions(Options):
     test_pairs: AnyPath | None = Field(
         default=None, description="folder of `noisy` and `clean` that is used for test only"
     )
-    speaker_pattern: Pattern = Field(default=SPEAKERS.pattern, description="finds the speaker in a file's path")
-    noise_pattern: Pattern = Field(default=NOISES.pattern, description="finds the source of a noise in a file's path")
+    speaker_pattern: Pattern | None = Field(
+        default=None, description="finds the speaker in a file's path; default: index.csv, else the start of the name"
+    )
+    noise_pattern: Pattern | None = Field(
+        default=None, description="finds the source of a noise in a file's path; default: index.csv, else the file"
+    )
     mixing: MixingOptions = Field(default=MixingOptions(), description="how speech and noise are mixed")
     calibration_clips: int = Field(default=20, ge=1, description="clips of train speakers that settings are chosen on")
     validation_clips: int = Field(default=40, ge=1, description="clips that a search measures on")
@@ -64,12 +68,12 @@ class SpeechDataOptions(Options):
     @property
     def speakers(self) -> Naming:
         """How the speaker of a recording is found."""
-        return Naming(SPEAKERS.columns, self.speaker_pattern)
+        return SPEAKERS if self.speaker_pattern is None else Naming((), self.speaker_pattern)
 
     @property
     def noises(self) -> Naming:
         """How the source of a noise is found."""
-        return Naming(NOISES.columns, self.noise_pattern)
+        return NOISES if self.noise_pattern is None else Naming((), self.noise_pattern)
 
     def resolved(self, folder: Path) -> Self:
         """The same options with paths as they are used, relative ones starting from `folder` if they exist there."""
@@ -85,4 +89,6 @@ class SpeechDataOptions(Options):
 
 def _resolved(path: Path, folder: Path) -> Path:
     beside, shared = folder / path.expanduser(), data_root()
-    return shared / path if shared is not None and not path.is_absolute() and not beside.exists() else beside
+    if shared is None or beside.exists() or path.expanduser().is_absolute():
+        return beside
+    return shared / path
