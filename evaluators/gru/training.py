@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+
+import torch
 
 from evaluators.data import ClassificationData
 from evaluators.errors import EvaluationError
@@ -38,8 +42,8 @@ def train(
 ) -> GruWeights:
     """Train a network, and take it as it is after the epoch that did best on the validation split.
 
-    The same arguments give the same weights on the same machine, whether or not the training was interrupted, as long
-    as the device and the number of torch threads stay the same (sums are split among threads).
+    The same arguments give the same weights on the same machine and device, whether or not the training was
+    interrupted, and however many cores there are: see `_one_thread`.
 
     Args:
         data: The task.
@@ -66,7 +70,8 @@ def train(
         trainer = Trainer(data, hidden, layers, options, device)
         if (checkpoint := read_checkpoint(checkpoint_path, key)) is not None:
             trainer.restore(checkpoint)
-        _run_epochs(trainer, options, checkpoint_path, key, progress)
+        with _one_thread():
+            _run_epochs(trainer, options, checkpoint_path, key, progress)
         kept = Checkpoint(trainer.best, asdict(trainer.score))
         write_checkpoint(weights_path, key, kept)
         checkpoint_path.unlink(missing_ok=True)
@@ -96,3 +101,18 @@ def _run_epochs(trainer: Trainer, options: TrainingOptions, checkpoint: Path, ke
             )
     finally:
         progress.finish()
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Let torch use one thread only.
+
+    Sums that are split among threads depend on their number. Networks this small gain little by a second one, and lose
+    a factor of ten as soon as somebody else uses the cores too: threads wait for each other after every operation.
+    """
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(n_threads)

@@ -14,6 +14,8 @@ from scipy.signal import resample_poly
 from evaluators.gru.tasks.errors import DataError
 
 Samples = NDArray[np.float32]
+RATES_HZ = range(1000, 384001)
+"""Sample rates that a recording of speech may have; a damaged header gives others."""
 
 
 def read_audio(path: Path, sample_rate_hz: int) -> Samples:
@@ -31,6 +33,10 @@ def read_audio(path: Path, sample_rate_hz: int) -> Samples:
     if not len(channels):
         raise DataError("holds no samples", where=path, expected="a recording", advice="Remove it")
     samples: Samples = channels.mean(axis=1, dtype=np.float32)
+    if rate_hz not in RATES_HZ:
+        raise DataError(
+            f"has a sample rate of {rate_hz} Hz", where=path, expected=f"{RATES_HZ[0]} to {RATES_HZ[-1]} Hz"
+        )
     if rate_hz == sample_rate_hz:
         return samples
     divisor = math.gcd(rate_hz, sample_rate_hz)
@@ -44,7 +50,7 @@ def _read_wav(path: Path) -> tuple[Samples, int]:
         with wave.open(str(path), "rb") as file:
             n_channels, n_bytes, rate_hz, n_samples, *_ = file.getparams()
             content = file.readframes(n_samples)
-    except (wave.Error, EOFError) as error:
+    except (wave.Error, EOFError, RuntimeError) as error:  # RuntimeError: a chunk that is larger than the file.
         reason = str(error) or "it ends too early"
         raise DataError(f"is not a WAV file that can be read: {reason}", where=path, expected="16-bit PCM") from error
     if n_bytes != 2:

@@ -58,7 +58,7 @@ def load_mnist_rows(options: MnistRowsOptions, context: Context) -> Classificati
 
 
 def _train_and_validation(labels: NDArray[np.int64], options: MnistRowsOptions, folder: Path) -> dict[Part, Indices]:
-    n_train = len(labels) - options.n_validation if options.n_train is None else options.n_train
+    n_train = options.n_train or max(1, len(labels) - options.n_validation)
     sizes: dict[Part, int] = {"train": n_train, "validation": options.n_validation}
     try:
         return deal(labels, sizes, options.split_seed)

@@ -66,7 +66,8 @@ def _read(path: Path) -> Arrays:
     if not path.is_file():
         raise DataError("there is no such file", where=path, advice="Set `file` of the system")
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file:
+            archive = np.load(file, allow_pickle=False)
             if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise DataError("holds a single array", where=path, expected="an archive written by numpy.savez")
             arrays = {name: archive[name] for name in archive.files if name in _KNOWN}

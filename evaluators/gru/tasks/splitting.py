@@ -15,8 +15,8 @@ Name = TypeVar("Name", bound=str)
 def stratified_order(strata: NDArray[np.int64], seed: int) -> Indices:
     """A random order in which every stretch holds the strata in nearly their overall shares.
 
-    Member k (from 0) of a stratum with n members comes at (k + 1/2) / n of the way, so any stretch holds its fair
-    number of each stratum to within one on either end.
+    Member k (from 0) of a stratum with n members comes at (k + 1/2) / n of the way. So the first m examples hold m p of
+    a stratum with the share p of all, to within (1 + n_strata p) / 2: within one where strata are equally large.
 
     Args:
         strata: Stratum of each example, shape (n_examples,).

@@ -110,7 +110,8 @@ def _read_series(dimensions: list[str], path: Path, number: int) -> NDArray[np.f
 def _read_dimension(text: str, dimension: int, path: Path, number: int) -> NDArray[np.float32]:
     values = text.split(",")
     try:
-        column = np.array(values, dtype=np.float32)
+        with np.errstate(over="ignore"):  # What overflows is infinite, and reported below.
+            column = np.array(values, dtype=np.float32)
     except ValueError as error:
         wrong = next(k for k, value in enumerate(values) if not _is_number(value))
         if values[wrong].strip() == "?":
