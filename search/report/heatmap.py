@@ -64,6 +64,7 @@ def _heatmap(run: RunView, members: Sequence[Member], kind: str, knobs: Sequence
     if len(members) <= MAX_PRINTED_COLUMNS:
         trace.text = [[plotly_text(_shown(v), 8) for v in row] for row in values]
         trace.texttemplate = "%{text}"
+        trace.showscale = False
     positions = list(range(len(knobs)))
     return figure(
         [trace],

@@ -62,7 +62,13 @@ def plain_parallel_figure(run: RunView) -> go.Figure | None:
         traces,
         460,
         annotations=[note for i, dimension in enumerate(dimensions) for note in _end_notes(i, dimension)],
-        xaxis={"tickvals": list(range(len(names))), "ticktext": labels, "side": "top", "showline": False},
+        xaxis={
+            "tickvals": list(range(len(names))),
+            "ticktext": labels,
+            "side": "top",
+            "showline": False,
+            "range": [-0.4, len(names) - 0.6],
+        },
         yaxis={"visible": False, "range": [-0.08, 1.08]},
     )
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from search.records import TrialRecord
 from search.report import breakdown, heatmap, hypervolume, matrix, parallel
 from search.report.comparison import are_comparable, overlay_figure
 from search.report.embedding import embedded
@@ -15,7 +16,7 @@ from search.report.summary import unfinished
 from search.report.table import comparison_table, front_table, unfinished_table
 from search.report.text import clean, configuration_lines, html_text, number
 from search.report.theme import BASELINE, EVALUATED, FRONT
-from search.report.view import Member, RunView
+from search.report.view import Member, RunView, point_value
 
 _DETAIL = 400
 """Characters of a configuration that are shown."""
@@ -69,17 +70,23 @@ def comparison_sections(runs: Sequence[RunView]) -> Iterator[Section]:
 
 
 def _front(run: RunView, anchor: str) -> Section:
+    points: list[Member | TrialRecord] = [*run.members, *run.baselines, *run.background]
+    if not any(all(point_value(p, o) is not None for o in run.objectives) for p in points):
+        return Section(anchor, "Front", "No trial was evaluated to the end: there is nothing to draw.", "")
+    body, figures = _with_axes(run, anchor, lambda axes: front_figure(run, axes))
+    return Section(anchor, "Front", " ".join(_front_caption(run)), body, figures)
+
+
+def _front_caption(run: RunView) -> Iterator[str]:
+    front = "the front" if run.is_feasible else "the trials that violate the constraints least, as none keeps to them,"
+    yield f"Filled marks are {front} and the homogeneous baselines on validation, which the search saw;"
+    if any(m.metrics["test"] for m in run.members):
+        yield "open marks are the same configurations on test, with one standard error;"
     n_others = len(run.background)
     drawn = f"{number(MAX_EVALUATED)} of the {number(n_others)}" if n_others > MAX_EVALUATED else "all"
-    found = "the front" if run.is_feasible else "the trials that violate the constraints least, as none keeps to them,"
-    caption = (
-        f"Filled marks are {found} and the homogeneous baselines on validation, which the search saw; open marks are "
-        f"the same configurations on test, with one standard error; faint: {drawn} other evaluated trials, on "
-        "validation. Click a mark to see what its operators cost."
-    )
-    notice = "" if run.evaluated else '<p class="notice">No trial was evaluated to the end.</p>'
-    body, figures = _with_axes(run, anchor, lambda axes: front_figure(run, axes))
-    return Section(anchor, "Front", caption, notice + body, figures)
+    yield f"faint: {drawn} other evaluated trials, on validation."
+    if breakdown.breakdown_members(run):
+        yield "Click a mark to see what its operators cost."
 
 
 def _with_axes(run: RunView, anchor: str, draw: Any) -> tuple[str, dict[str, Any]]:
@@ -165,7 +172,7 @@ def _parallel(run: RunView, anchor: str) -> Iterator[Section]:
     spec = embedded(figure, without_webgl=parallel.plain_parallel_figure(run))
     caption = (
         "Each line is a trial on validation, each axis an objective or cost with better values lower down; drag along "
-        "an axis to keep only the lines through that range, drag an axis title to move the axis."
+        "an axis to keep only the lines through that range, drag its title to move it (both need WebGL)."
     )
     width = parallel.AXIS_WIDTH_PX * len(figure.data[0].dimensions)
     yield _single(anchor, "Parallel coordinates", caption, spec, width, _legend(run))

@@ -45,7 +45,7 @@ def key_figures(run: RunView) -> Iterator[KeyFigure]:
     yield KeyFigure("trials", number(len(run.validation_records)), states_text(run))
     size = number(len(run.members))
     if run.is_feasible:
-        yield KeyFigure("on the front", size, f"and {len(run.baselines)} baselines")
+        yield KeyFigure("on the front", size, f"beside {_counted(len(run.baselines), 'baseline')}")
     else:
         yield KeyFigure("least violating", size, "no trial keeps to all constraints")
     gain = baseline_gain(run)
@@ -109,6 +109,10 @@ def _smallest_figure(run: RunView, found: Smallest) -> KeyFigure:
     )
     note = f"{less}validation error within 0.5 points; {split} error {ours} against {theirs}"
     return KeyFigure("smallest good model", run.quantity("model_bytes").show(size), note)
+
+
+def _counted(n: int, noun: str) -> str:
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
 def _value(member: Member, name: str) -> float:

@@ -112,7 +112,7 @@ def test_key_figures_by_hand() -> None:
     assert evaluation_seconds(run) == 2.5
     shown = {figure.label: (figure.value, figure.note) for figure in key_figures(run)}
     assert shown["trials"] == ("6", "6 done")
-    assert shown["on the front"] == ("3", "and 2 baselines")
+    assert shown["on the front"] == ("3", "beside 2 baselines")
     assert shown["hypervolume"] == ("+68.9 %", "against homogeneous baselines")
     errors = "validation error 5.000\u00a0% against 6.000\u00a0%"
     note = f"2 times smaller than 8 bits, validation error within 0.5 points; {errors}"

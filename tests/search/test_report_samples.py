@@ -130,8 +130,8 @@ SAMPLES: Mapping[str, Callable[[], list[RunView]]] = {
     "two_objectives": lambda: [sample_run("gru_bits", TWO)],
     "three_objectives": lambda: [sample_run("gru_bits_cycles", THREE)],
     "comparison": lambda: [
-        sample_run("gru_bits_guided", TWO),
-        sample_run("gru_bits_random", TWO, seed=1, is_guided=False),
+        sample_run("gru_bits_guided", TWO, 500),
+        sample_run("gru_bits_random", TWO, 500, seed=1, is_guided=False),
         sample_run("gru_bits_short", TWO, 300, seed=2),
     ],
 }
