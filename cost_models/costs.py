@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
+from cost_models.cycles import operator_cycles
+from cost_models.target import Target
 from cost_models.workload import Buffer, Operator, Workload, bytes_of
 
 COSTS: Mapping[str, str] = {
@@ -15,6 +19,23 @@ COSTS: Mapping[str, str] = {
     "peak_ram_bytes": "largest sum of the buffers that are live at the same time",
 }
 """Cost name -> what it is. All are minimized."""
+
+TARGET_COSTS: Mapping[str, str] = {
+    "cycles": "clock cycles of one inference, expected over the data",
+    "cycles_low": "lower end of the error band of cycles",
+    "cycles_high": "upper end of the error band of cycles",
+    "cycles_worst": "clock cycles of one inference, worst case",
+    "cycles_p95": "clock cycles that 95 % of the inferences do not exceed, where the activity's quantile is known",
+    "latency_ms": "milliseconds of one inference, expected over the data",
+    "latency_worst_ms": "milliseconds of one inference, worst case",
+    "latency_p95_ms": "milliseconds that 95 % of the inferences do not exceed, where the activity's quantile is known",
+}
+"""What a target adds. All are minimized."""
+
+ACTIVITY_COSTS = frozenset(
+    {"macs", "cycles", "cycles_low", "cycles_high", "cycles_p95", "latency_ms", "latency_p95_ms"}
+)
+"""Costs that depend on how much of a dynamic network really runs."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +58,16 @@ class OperatorCost:
 
 
 @dataclass(frozen=True)
+class TimedOperatorCost(OperatorCost):
+    """The same on a target: with its cycles, expected and in the worst case."""
+
+    cycles: float
+    cycles_worst: float
+
+
+@dataclass(frozen=True)
 class CostReport:
-    """The costs of one configuration on one target.
+    """The costs of one configuration, on one target if there is one.
 
     Attributes:
         costs: Cost name -> value.
@@ -49,38 +78,83 @@ class CostReport:
     operators: Sequence[OperatorCost]
 
 
-def cost_report(workload: Workload) -> CostReport:
-    """Cost a workload; pure, and independent of any target."""
-    operators = [_operator_cost(op) for op in workload.operators]
-    costs = {
-        "macs": sum(op.macs for op in operators),
-        "macs_worst": sum(op.macs_worst for op in operators),
-        "parameters": sum(op.parameters for op in operators),
-        "model_bytes": sum(op.model_bytes for op in operators),
+def cost_report(workload: Workload, target: Target | None = None) -> CostReport:
+    """The costs of a workload and what each operator adds to them; pure.
+
+    Raises:
+        UserError: The target has no kernel for one of the operators.
+    """
+    return CostReport(workload_costs(workload, target), [_operator_cost(op, target) for op in workload.operators])
+
+
+def workload_costs(workload: Workload, target: Target | None = None) -> dict[str, float]:
+    """The costs of a workload without the breakdown: what a search needs a million times.
+
+    Raises:
+        UserError: The target has no kernel for one of the operators.
+    """
+    rows = [_figures(op) for op in workload.operators]
+    macs, macs_worst, parameters, model_bytes = map(sum, zip(*rows, strict=True)) if rows else (0, 0, 0, 0)
+    costs: dict[str, float] = {
+        "macs": macs,
+        "macs_worst": macs_worst,
+        "parameters": parameters,
+        "model_bytes": model_bytes,
         "peak_ram_bytes": peak_ram_bytes(workload),
     }
-    return CostReport(costs, operators)
+    return costs if target is None else {**costs, **_target_costs(workload, target)}
 
 
 def peak_ram_bytes(workload: Workload) -> int:
     """Largest sum of the buffers that are live while any one operator runs."""
     if not workload.buffers:
         return max((_in_and_out(op) for op in workload.operators), default=0)
-    steps = range(max(len(workload.operators), 1))
-    return max(sum(b.n_bytes for b in workload.buffers if _is_live(b, step)) for step in steps)
+    always = sum(b.n_bytes for b in workload.buffers if b.first is None or b.last is None)
+    # The sum can only rise where a buffer begins to live.
+    first_steps = {b.first for b in workload.buffers if b.first is not None and b.last is not None}
+    last_step = max(len(workload.operators), 1) - 1
+    return always + max(
+        (sum(b.n_bytes for b in workload.buffers if _is_live(b, step)) for step in first_steps if step <= last_step),
+        default=0,
+    )
 
 
-def _operator_cost(op: Operator) -> OperatorCost:
+class _Figures(NamedTuple):
+    macs: float
+    macs_worst: float
+    parameters: int
+    model_bytes: int
+
+
+@lru_cache(maxsize=1 << 16)
+def _figures(op: Operator) -> _Figures:
     worst = op.macs * op.executions
-    return OperatorCost(
-        name=op.name,
-        kind=op.kind,
-        macs=worst * op.activity,
-        macs_worst=worst,
-        parameters=op.weight_count + op.constant_count,
-        weight_bits=op.weight_bits,
-        weight_bytes=op.weight_bytes,
-        constant_bytes=op.constant_bytes,
+    return _Figures(
+        worst * op.activity, worst, op.weight_count + op.constant_count, op.weight_bytes + op.constant_bytes
+    )
+
+
+def _target_costs(workload: Workload, target: Target) -> dict[str, float]:
+    overhead = target.facts.overhead_cycles.value
+    rows = [operator_cycles(op, target) for op in workload.operators]
+    totals = map(sum, zip(*rows, strict=True)) if rows else (0, 0, 0, 0, 0)
+    expected, worst, p95, low, high = (overhead + total for total in totals)
+    costs = {"cycles": expected, "cycles_low": low, "cycles_high": high, "cycles_worst": worst}
+    if any(op.activity_p95 is not None for op in workload.operators):
+        costs["cycles_p95"] = p95
+    ms = 1e3 / target.facts.clock_hz
+    times = {name.replace("cycles", "latency") + "_ms": n * ms for name, n in costs.items()}
+    return {**costs, **{name: value for name, value in times.items() if name in TARGET_COSTS}}
+
+
+def _operator_cost(op: Operator, target: Target | None) -> OperatorCost:
+    figures = _figures(op)
+    stored = (figures.parameters, op.weight_bits, op.weight_bytes, op.constant_bytes)
+    if target is None:
+        return OperatorCost(op.name, op.kind, figures.macs, figures.macs_worst, *stored)
+    cycles = operator_cycles(op, target)
+    return TimedOperatorCost(
+        op.name, op.kind, figures.macs, figures.macs_worst, *stored, cycles=cycles.expected, cycles_worst=cycles.worst
     )
 
 
@@ -89,6 +163,4 @@ def _in_and_out(op: Operator) -> int:
 
 
 def _is_live(buffer: Buffer, step: int) -> bool:
-    if buffer.first is None or buffer.last is None:
-        return True
-    return buffer.first <= step <= buffer.last
+    return buffer.first is not None and buffer.last is not None and buffer.first <= step <= buffer.last

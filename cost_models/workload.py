@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from functools import cached_property
 from types import MappingProxyType
 
 
@@ -22,7 +23,9 @@ class Operator:
         input_elements, input_bits, output_elements, output_bits: Sizes of the tensors read and written.
         executions: Times that one inference runs the operator (a GRU operator: once per time step).
         activity: Expected share of those executions that really happen, in [0, 1]; measured on data.
-        shape: Named dimensions that a cycle model needs, e.g. `{"rows": 48, "columns": 8}`.
+        activity_p95: The share that 95 % of the inferences do not exceed; None where it is not known. Costs at this
+            quantile add up over the operators: exact where all activities rise and fall together.
+        shape: Named dimensions that a cycle model needs, e.g. `{"rows": 48, "columns": 8}`; see docs/targets.md.
     """
 
     name: str
@@ -39,7 +42,19 @@ class Operator:
     output_bits: int = 8
     executions: float = 1.0
     activity: float = 1.0
-    shape: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}), hash=False)
+    activity_p95: float | None = None
+    shape: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        # Costs are kept by operator, and a search looks the same few operators up a million times.
+        return hash(tuple(getattr(self, name) for name in _HASHED))
+
+
+_HASHED = tuple(f.name for f in fields(Operator) if f.name != "shape")
 
 
 @dataclass(frozen=True)
@@ -76,12 +91,3 @@ def bytes_of(elements: int, bits: int) -> int:
     if bits <= 8:
         return elements
     return elements * (2 if bits <= 16 else 4)
-
-
-def packed_matrix_bytes(rows: int, columns: int, bits: int) -> int:
-    """Bytes of a matrix stored at `bits` a weight, every row starting on a byte.
-
-    >>> packed_matrix_bytes(48, 8, 3)
-    144
-    """
-    return rows * ((columns * bits + 7) // 8)
