@@ -19,11 +19,11 @@
 /* Most columns of a matrix: the sums of products, eight bits up, must fit into 32 bits. */
 #define TP_MAX_COLUMNS 508
 
-/* Elements of n elements with their padding. */
-#define TP_PADDED(n) (((n) + 3) / 4 * 4)
+/* Elements that n elements take with their padding. */
+#define TP_PADDED(n) (((n) + 3u) / 4u * 4u)
 
 /* Words of a tensor of n elements of at most 8 bits. */
-#define TP_WORDS(n) (((n) + 3) / 4)
+#define TP_WORDS(n) (((n) + 3u) / 4u)
 
 /* A vector of at most 8 bits as matrix products read it. */
 typedef struct {

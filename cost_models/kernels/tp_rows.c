@@ -18,7 +18,7 @@
 
 /* Loads that follow each other take one cycle instead of two; compilers like to spread them. Each group loads a word
  * of activations and some of weights, and moves the pointers on in its last loads. */
-#if TP_DSP
+#if TP_DSP && defined(__arm__)
 
 TP_INLINE void load_1(const uint32_t **x, const uint32_t **w, uint32_t *activations, uint32_t word[MAX_WORDS]) {
     __asm__("ldr %[x], [%[px]], #4\n\t"
