@@ -13,7 +13,8 @@ from plotly.offline import get_plotlyjs
 
 from evaluators.storage import write_atomically
 from search.report.breakdown import default_member
-from search.report.sections import Section, comparison_sections, run_sections
+from search.report.cards import Section
+from search.report.sections import comparison_sections, run_sections
 from search.report.summary import key_figures
 from search.report.text import html_text, script_json
 from search.report.theme import RUN_COLORS, template

@@ -99,6 +99,7 @@ def baseline_traces(run: RunView, baselines: Sequence[Member], axes: Axes, color
             "line": {"color": color, "width": 1, "dash": "dot"},
             "text": [plotly_text(m.label, 24) for m in members],
             "textposition": "top right",
+            "cliponaxis": False,
             "textfont": {"color": color, "size": 11},
         }
         traces += member_traces(run, members, axes, "baselines", style)

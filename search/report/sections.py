@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from search.records import TrialRecord
 from search.report import breakdown, heatmap, hypervolume, matrix, parallel
+from search.report.cards import Section, place, sideways, single_figure
 from search.report.comparison import are_comparable, overlay_figure
 from search.report.embedding import embedded
 from search.report.front import MAX_EVALUATED, front_figure
@@ -20,25 +20,6 @@ from search.report.view import Member, RunView, point_value
 
 _DETAIL = 400
 """Characters of a configuration that are shown."""
-
-
-@dataclass(frozen=True)
-class Section:
-    """One card of the page.
-
-    Attributes:
-        anchor: Its id in the page, unique.
-        title: Its heading, also in the navigation; not escaped.
-        caption: How to read it and which split it shows; not escaped.
-        body: HTML.
-        figures: Id of an element in `body` -> what is drawn there, as plain JSON.
-    """
-
-    anchor: str
-    title: str
-    caption: str
-    body: str
-    figures: Mapping[str, Any] = field(default_factory=dict)
 
 
 def run_sections(run: RunView, prefix: str) -> Iterator[Section]:
@@ -98,7 +79,7 @@ def _with_axes(run: RunView, anchor: str, draw: Any) -> tuple[str, dict[str, Any
         f'<option value="{i}">{html_text(_pair_title(run, pair), 120)}</option>' for i, pair in enumerate(pairs)
     )
     choice = f'<label class="choice">Axes <select data-figure="{figure_id}">{options}</select></label>'
-    body = (choice if len(pairs) > 1 else "") + _place(figure_id, "data-ring")
+    body = (choice if len(pairs) > 1 else "") + place(figure_id, "data-ring")
     return body, {figure_id: embedded(drawn["0"], drawn if len(pairs) > 1 else {})}
 
 
@@ -126,7 +107,7 @@ def _breakdown(run: RunView, anchor: str) -> Section:
         "Bytes and MACs of every operator of the configuration selected in the front, the table or a heat map, at "
         "first the knee; gray ticks are those of the largest baseline."
     )
-    body = selection + _sideways(_place(figure_id, "data-breakdown"), 560)
+    body = selection + sideways(place(figure_id, "data-breakdown"), 560)
     return Section(anchor, "Cost by operator", caption, body, {figure_id: spec})
 
 
@@ -161,7 +142,7 @@ def _hypervolume(runs: Sequence[RunView], reference_point: hypervolume.Point, an
         f"{anchor}-{over}": embedded(hypervolume.hypervolume_figure(runs, growths, reference_point, over))
         for over in overs
     }
-    body = f'<div class="pair">{"".join(_place(figure_id) for figure_id in figures)}</div>'
+    body = f'<div class="pair">{"".join(place(figure_id) for figure_id in figures)}</div>'
     return Section(anchor, "Hypervolume", caption, body, figures)
 
 
@@ -175,7 +156,7 @@ def _parallel(run: RunView, anchor: str) -> Iterator[Section]:
         "an axis to keep only the lines through that range, drag its title to move it (both need WebGL)."
     )
     width = parallel.AXIS_WIDTH_PX * len(figure.data[0].dimensions)
-    yield _single(anchor, "Parallel coordinates", caption, spec, width, _legend(run))
+    yield single_figure(anchor, "Parallel coordinates", caption, spec, width, _legend(run))
 
 
 def _matrix(run: RunView, anchor: str) -> Iterator[Section]:
@@ -186,7 +167,7 @@ def _matrix(run: RunView, anchor: str) -> Iterator[Section]:
         "Every pair of objectives, with further costs where the objectives are few, on validation; drag to zoom, all "
         "panels of a row and a column follow."
     )
-    yield _single(anchor, "Scatter matrix", caption, embedded(figure), 150 * len(matrix.matrix_dimensions(run)))
+    yield single_figure(anchor, "Scatter matrix", caption, embedded(figure), 150 * len(matrix.matrix_dimensions(run)))
 
 
 def _heatmaps(run: RunView, anchor: str) -> Iterator[Section]:
@@ -199,7 +180,7 @@ def _heatmaps(run: RunView, anchor: str) -> Iterator[Section]:
         "validation; click a column to select its configuration."
     )
     ids = {kind: f"{anchor}-{i}" for i, kind in enumerate(maps)}
-    body = "".join(f"<h3>{html_text(kind)}</h3>{_sideways(_place(ids[kind]), 520)}" for kind in maps)
+    body = "".join(f"<h3>{html_text(kind)}</h3>{sideways(place(ids[kind]), 520)}" for kind in maps)
     yield Section(anchor, "Knobs along the front", caption, body, {ids[k]: embedded(f) for k, f in maps.items()})
 
 
@@ -235,20 +216,6 @@ def _overlay(runs: Sequence[RunView]) -> Section:
     )
     body, figures = _with_axes(runs[0], "comparison-front", lambda axes: overlay_figure(runs, axes))
     return Section("comparison-front", "Fronts", caption, body, figures)
-
-
-def _single(anchor: str, title: str, caption: str, spec: dict[str, Any], width_px: int, above: str = "") -> Section:
-    figure_id = f"{anchor}-figure"
-    return Section(anchor, title, caption, above + _sideways(_place(figure_id), width_px), {figure_id: spec})
-
-
-def _place(figure_id: str, attribute: str = "") -> str:
-    return f'<div class="figure" id="{figure_id}" {attribute}></div>'
-
-
-def _sideways(place: str, width_px: int) -> str:
-    """Room of at least that width; a narrower window scrolls."""
-    return f'<div class="sideways"><div style="min-width:{width_px}px">{place}</div></div>'
 
 
 def _legend(run: RunView) -> str:
