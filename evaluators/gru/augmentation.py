@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import grid_sample
+from torch.nn.functional import grid_sample, interpolate
 
 from evaluators.gru.training_options import Augmentation
+
+N_EQUALIZER_POINTS = 4
+"""Points along the features between which the equalizer's offsets are interpolated."""
 
 
 def augment(x: Tensor, lengths: Tensor, options: Augmentation, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -23,6 +26,8 @@ def augment(x: Tensor, lengths: Tensor, options: Augmentation, generator: torch.
     """
     if options.moves:
         x, lengths = _moved(x, lengths, options, generator)
+    if options.equalizer:
+        x = x + options.equalizer * _smooth_curves(len(x), x.shape[2], generator).to(x.device)
     if options.noise:
         x = x + options.noise * torch.randn(x.shape, generator=generator).to(x.device)
     return x, lengths
@@ -52,3 +57,9 @@ def _moved(x: Tensor, lengths: Tensor, options: Augmentation, generator: torch.G
     )
     moved = grid_sample(x.unsqueeze(1), grid, padding_mode="border", align_corners=True).squeeze(1)
     return moved, (lengths * stretch.view(-1)).round().long().clamp(1, n_steps)
+
+
+def _smooth_curves(n: int, n_features: int, generator: torch.Generator) -> Tensor:
+    """Values in [-1, 1], smooth along the features, the same at every step, shape (n, 1, n_features)."""
+    points = 2 * torch.rand(n, 1, N_EQUALIZER_POINTS, generator=generator) - 1
+    return interpolate(points, size=n_features, mode="linear", align_corners=True)

@@ -15,6 +15,8 @@ from torch import Tensor
 from evaluators.errors import EvaluationError
 from evaluators.storage import write_atomically
 
+_HEADER = "tinypareto"
+
 
 @dataclass(frozen=True)
 class Checkpoint:
@@ -41,8 +43,9 @@ def write_checkpoint(path: Path, key: str, checkpoint: Checkpoint) -> None:
         OSError: If it cannot be written.
     """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in checkpoint.tensors.items()}
-    facts = json.dumps(dict(checkpoint.facts), allow_nan=False)
-    write_atomically(path, save(tensors, metadata={"key": key, "facts": facts}))
+    header = json.dumps({"key": key, "facts": dict(checkpoint.facts)}, allow_nan=False)
+    # One entry, since several would come in an order that differs from file to file.
+    write_atomically(path, save(tensors, metadata={_HEADER: header}))
 
 
 def read_checkpoint(path: Path, key: str) -> Checkpoint | None:
@@ -55,10 +58,10 @@ def read_checkpoint(path: Path, key: str) -> Checkpoint | None:
         return None
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            if metadata["key"] != key:
+            header = json.loads((file.metadata() or {})[_HEADER])
+            if header["key"] != key:
                 return None
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            return Checkpoint(tensors, json.loads(metadata["facts"]))
+            return Checkpoint(tensors, header["facts"])
     except (SafetensorError, KeyError, ValueError) as error:
         raise EvaluationError(f"{path}: cannot be read: {error!r}. Delete it to train again.") from error

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from evaluators.data import Sequences
+from evaluators.gru.threads import one_thread
 from evaluators.gru.weights import FloatArray, GruLayerWeights, GruWeights
 
 _BATCH_SIZE = 1024
@@ -88,7 +89,7 @@ def logits(network: GruNetwork, sequences: Sequences) -> NDArray[np.float32]:
     """Logits of all sequences, shape (n_sequences, n_classes), computed where the network is."""
     device = next(network.parameters()).device
     batches = []
-    with torch.no_grad():
+    with torch.no_grad(), one_thread():
         for start in range(0, len(sequences), _BATCH_SIZE):
             lengths = torch.from_numpy(sequences.lengths[start : start + _BATCH_SIZE])
             x = torch.from_numpy(sequences.x[start : start + _BATCH_SIZE, : int(lengths.max())])

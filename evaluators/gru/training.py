@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-
-import torch
 
 from evaluators.data import ClassificationData
 from evaluators.errors import EvaluationError
 from evaluators.gru.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
 from evaluators.gru.network import GruNetwork
 from evaluators.gru.tasks import fingerprint
+from evaluators.gru.threads import one_thread
 from evaluators.gru.trainer import Trainer
 from evaluators.gru.training_options import TrainingOptions
 from evaluators.gru.weights import GruWeights
@@ -43,7 +40,7 @@ def train(
     """Train a network, and take it as it is after the epoch that did best on the validation split.
 
     The same arguments give the same weights on the same machine and device, whether or not the training was
-    interrupted, and however many cores there are: see `_one_thread`.
+    interrupted, and however many cores there are: see `one_thread`.
 
     Args:
         data: The task.
@@ -70,7 +67,7 @@ def train(
         trainer = Trainer(data, hidden, layers, options, device)
         if (checkpoint := read_checkpoint(checkpoint_path, key)) is not None:
             trainer.restore(checkpoint)
-        with _one_thread():
+        with one_thread():
             _run_epochs(trainer, options, checkpoint_path, key, progress)
         kept = Checkpoint(trainer.best, asdict(trainer.score))
         write_checkpoint(weights_path, key, kept)
@@ -101,18 +98,3 @@ def _run_epochs(trainer: Trainer, options: TrainingOptions, checkpoint: Path, ke
             )
     finally:
         progress.finish()
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Let torch use one thread only.
-
-    Sums that are split among threads depend on their number. Networks this small gain little by a second one, and lose
-    a factor of ten as soon as somebody else uses the cores too: threads wait for each other after every operation.
-    """
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(n_threads)

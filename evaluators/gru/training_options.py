@@ -18,6 +18,9 @@ class Augmentation(Options):
     time_shift: float = Field(default=0.0, ge=0.0, description="earlier or later, in steps")
     feature_shift: float = Field(default=0.0, ge=0.0, description="up or down, in features")
     slant: float = Field(default=0.0, ge=0.0, description="features moved per step, none in the middle of the sequence")
+    equalizer: float = Field(
+        default=0.0, ge=0.0, description="raised or lowered, smoothly along the features, in scaled units"
+    )
     noise: float = Field(default=0.0, ge=0.0, description="standard deviation of noise on every value, in scaled units")
 
     @property

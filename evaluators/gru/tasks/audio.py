@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import resample_poly
 
 from evaluators.gru.tasks.errors import DataError
 
@@ -39,6 +38,9 @@ def read_audio(path: Path, sample_rate_hz: int) -> Samples:
         )
     if rate_hz == sample_rate_hz:
         return samples
+    # Here, since it is slow to import and most recordings need no resampling.
+    from scipy.signal import resample_poly
+
     divisor = math.gcd(rate_hz, sample_rate_hz)
     resampled: Samples = resample_poly(samples, sample_rate_hz // divisor, rate_hz // divisor).astype(np.float32)
     return resampled

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from sklearn.datasets import load_digits
 
 from evaluators.data import ClassificationData
 from evaluators.gru.tasks.assembly import Part, Raw, assemble
@@ -23,6 +22,9 @@ def load_digits_rows(options: DigitsRowsOptions, context: Context) -> Classifica
 
     Source: the test set of "Optical Recognition of Handwritten Digits" (Alpaydin, Kaynak, UCI, 1998).
     """
+    # Here, since it takes a second to import, which those who use other data need not wait for.
+    from sklearn.datasets import load_digits
+
     images, targets = load_digits(return_X_y=True)
     x = images.reshape(-1, 8, 8).astype(np.float32)
     labels = targets.astype(np.int64)
