@@ -22,7 +22,7 @@ Point = Mapping[str, float]
 
 Over = Literal["evaluations", "time"]
 
-_CHECKPOINTS = {1: 250, 2: 250, 3: 250, 4: 120, 5: 30}
+_CHECKPOINTS = {1: 250, 2: 250, 3: 250, 4: 120, 5: 20}
 _FEW_CHECKPOINTS = 8
 """For more objectives: the effort of one hypervolume grows exponentially with their number."""
 

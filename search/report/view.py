@@ -165,8 +165,15 @@ class RunView:
 
     def quantity(self, name: str) -> Quantity:
         """How the metric or cost is shown."""
-        extents = self.extents if self.scale is None else self.scale
-        return quantity(name, extents.get(name))
+        if name not in self._quantities:
+            extents = self.extents if self.scale is None else self.scale
+            self._quantities[name] = quantity(name, extents.get(name))
+        return self._quantities[name]
+
+    @cached_property
+    def _quantities(self) -> dict[str, Quantity]:
+        """Those asked for so far: every point of every figure asks."""
+        return {}
 
     def minimized(self, points: Sequence[Member | TrialRecord]) -> Values:
         """Objective values on validation, those to maximize negated, shape (n_points, n_objectives).
