@@ -26,8 +26,9 @@ BABBLERS = ("quincy", "linda", "marcelo", "david", "steph", "m7", "f5", "miguel"
 """Variants that are heard in babble only, so that no speaker of a split talks in the noise of another."""
 ACCENTS = ("en-us", "en-gb-x-rp", "en-gb-scotland", "en-029", "en-gb-x-gbclan", "en-gb-x-gbcwmd", "en-us-nyc")
 SENTENCES_EACH = 16
-NOISE_SOURCES_EACH = 8
-NOISE_SECONDS = 15
+NOISE_SOURCES_EACH = 10
+"""Of each kind; a tenth of them makes one source of each for validation and for test."""
+NOISE_SECONDS = 12
 
 
 def built_in_speech(context: Context) -> Recordings:

@@ -57,7 +57,7 @@ class Naming:
     pattern: str
 
 
-SPEAKERS = Naming(("speaker", "speaker_id"), r"([^/_-]+)[^/]*$")
+SPEAKERS = Naming(("speaker", "speaker_id"), r"([^/_.-]+)[^/]*$")
 """Up to the first hyphen or underscore of the name, as in LibriSpeech (19-198-0000) and VCTK (p232_001)."""
 NOISES = Naming(("source_id", "freesound_id", "source"), r"(.+)\.\w+$")
 """Every file is a source of its own."""

@@ -82,7 +82,9 @@ def _pack(path: Path, items: Iterable[Labelled | Note]) -> None:
             clips.append(Clip(item.name, item.source, item.kind, n_samples, len(item.samples), level_dbfs))
             n_samples += len(item.samples)
             content = np.ascontiguousarray(item.samples, dtype="<f4").tobytes()
-            digest.update(f"{item.name}\0{item.source}\0{item.kind}\0{len(item.samples)}\0".encode())
+            label = f"{item.name}\0{item.source}\0{item.kind}\0{len(item.samples)}\0"
+            # Names of files need not be valid Unicode.
+            digest.update(label.encode(errors="surrogateescape"))
             digest.update(content)
             file.write(content)
         file.seek(0)

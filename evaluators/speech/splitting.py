@@ -49,7 +49,7 @@ def deal_sources(kinds: Mapping[str, str], shares: Shares, seed: int, what: str)
 
 def fair_order(kinds: Mapping[str, str], seed: int) -> list[str]:
     """All sources in an order of which any stretch has the kinds in nearly their overall shares."""
-    rank = {source: hashlib.sha256(f"{seed}\0{source}".encode()).digest() for source in kinds}
+    rank = {source: hashlib.sha256(f"{seed}\0{source}".encode(errors="surrogateescape")).digest() for source in kinds}
     sizes = Counter(kinds.values())
     seen: Counter[str] = Counter()
     due = {}
