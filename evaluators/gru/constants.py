@@ -44,7 +44,7 @@ def sum_constants(
     zero_points: tuple[Integers, Integers, Integers],
     bits_out: Integers,
     is_wide: NDArray[np.bool_],
-    one_out: Floats | float = 0.0,
+    one_out: Floats | None = None,
 ) -> tuple[Integers, Integers, Integers, Integers]:
     """Multipliers M_a and M_b, constant K and shift S of sums.
 
@@ -59,25 +59,26 @@ def sum_constants(
         QuantizationError: No shift keeps the constants within their bounds.
     """
     shifts = np.arange(1, _WIDE_SUM_SHIFT + 1)
-    scaled = [ratio[..., None] * 2.0**shifts for ratio in np.broadcast_arrays(ratio_a, ratio_b, one_out)]
-    m_a, m_b, one = (np.floor(values + 0.5) for values in scaled)
+    one = np.zeros(1) if one_out is None else one_out
+    m_a, m_b, added = (np.floor(ratio[..., None] * 2.0**shifts + 0.5) for ratio in (ratio_a, ratio_b, one))
     z_a, z_b, z_o = (z[..., None] for z in zero_points)
     # Exact wherever the bounds hold: only 64-bit sums exceed 2**53, and their bound on K never binds.
-    constant = 2.0 ** (shifts - 1) + z_o * 2.0**shifts - z_a * m_a - z_b * m_b + one
-    wide, bits = is_wide[..., None], bits_out[..., None]
+    constant = 2.0 ** (shifts - 1) + z_o * 2.0**shifts - z_a * m_a - z_b * m_b + added
+    wide = is_wide[..., None]
     fits = np.maximum(np.abs(m_a), np.abs(m_b)) < np.where(wide, 2.0**24, 2.0**21)
     fits &= np.abs(constant) < np.where(wide, 2.0**60, 2.0**30)
-    fits &= shifts <= np.where(wide, _WIDE_SUM_SHIFT, 30 - bits)
+    fits &= shifts <= np.where(wide, _WIDE_SUM_SHIFT, 30 - bits_out[..., None])
     if not fits.any(axis=-1).all():
         raise QuantizationError(f"no shift fits the ratios of a sum: {np.ravel(ratio_a)}, {np.ravel(ratio_b)}")
-    last = shifts.size - 1 - np.argmax(fits[..., ::-1], axis=-1)
-    M_a, M_b, added = (
-        np.take_along_axis(values, last[..., None], axis=-1)[..., 0].astype(np.int64) for values in (m_a, m_b, one)
+    best = shifts.size - 1 - np.argmax(fits[..., ::-1], axis=-1)
+    multiplier_a, multiplier_b, one_added = (
+        np.take_along_axis(np.broadcast_to(values, fits.shape), best[..., None], axis=-1)[..., 0].astype(np.int64)
+        for values in (m_a, m_b, added)
     )
-    S = shifts[last]
-    z_a, z_b, z_o = zero_points
-    K = (1 << (S - 1)) + (z_o << S) - z_a * M_a - z_b * M_b + added
-    return M_a, M_b, K, S
+    shift = shifts[best]
+    exact = (1 << (shift - 1)) + (zero_points[2] << shift) + one_added
+    exact = exact - zero_points[0] * multiplier_a - zero_points[1] * multiplier_b
+    return multiplier_a, multiplier_b, exact, shift
 
 
 def product_bias(bias: Floats, scale_weight: float, scale_input: float) -> NDArray[np.int32]:
@@ -89,3 +90,21 @@ def product_bias(bias: Floats, scale_weight: float, scale_input: float) -> NDArr
 def lookup_table(function: Function, read: Format, written: Format) -> NDArray[np.int8]:
     """What a look-up table writes for each integer it may read, from the least upwards."""
     return written.quantize(function(read.dequantize(np.arange(read.low, read.high + 1)))).astype(np.int8)
+
+
+def complement_constants(read: Format, written: Format) -> tuple[int, int, int]:
+    """Multiplier M, constant K and shift S of a complement, a sum without a second operand.
+
+    Raises:
+        QuantizationError: No shift keeps the constants within their bounds.
+    """
+    zero = np.zeros(1, np.int64)
+    m, _, k, shift = sum_constants(
+        np.array([-read.scale / written.scale]),
+        np.zeros(1),
+        (zero + read.zero_point, zero, zero + written.zero_point),
+        zero + written.bits,
+        np.array([False]),
+        np.array([1.0 / written.scale]),
+    )
+    return int(m[0]), int(k[0]), int(shift[0])

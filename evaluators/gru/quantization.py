@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from evaluators.gru.calibration import TABLE_FUNCTIONS, CalibratedGru, linear_maps
-from evaluators.gru.constants import QuantizationError, lookup_table, product_bias, requantization, sum_constants
+from evaluators.gru.constants import (
+    QuantizationError,
+    complement_constants,
+    lookup_table,
+    product_bias,
+    requantization,
+    sum_constants,
+)
 from evaluators.gru.formats import Format, Integers
 from evaluators.gru.integer_gru import (
     IntegerGru,
@@ -126,33 +133,27 @@ class _Quantizer:
         return Requantization(int(multiplier[0]), int(shift[0]), out_format.zero_point, out_format.low, out_format.high)
 
     def _sum(self, a: str, b: str, out: str) -> Sum:
-        a_format, b_format = self.format(a), self.format(b)
-        out_scale = self.format(out).scale
-        return self._sum_of_ratios(a_format, a_format.scale / out_scale, b_format, b_format.scale / out_scale, out)
-
-    def _complement(self, a: str, out: str) -> Sum:
-        a_format = self.format(a)
-        out_scale = self.format(out).scale
-        return self._sum_of_ratios(a_format, -a_format.scale / out_scale, a_format, 0.0, out, 1.0 / out_scale)
-
-    def _sum_of_ratios(
-        self, a: Format, ratio_a: float, b: Format, ratio_b: float, out: str, one_out: float = 0.0
-    ) -> Sum:
-        out_format = self.format(out)
-        is_wide = max(a.bits, b.bits, out_format.bits) > NARROW_BITS
-        zero_points = (_array(a.zero_point), _array(b.zero_point), _array(out_format.zero_point))
+        a_format, b_format, out_format = self.format(a), self.format(b), self.format(out)
+        is_wide = max(a_format.bits, b_format.bits, out_format.bits) > NARROW_BITS
         try:
             m_a, m_b, k, shift = sum_constants(
-                np.array([ratio_a]),
-                np.array([ratio_b]),
-                zero_points,
+                np.array([a_format.scale / out_format.scale]),
+                np.array([b_format.scale / out_format.scale]),
+                (_array(a_format.zero_point), _array(b_format.zero_point), _array(out_format.zero_point)),
                 _array(out_format.bits),
                 np.array([is_wide]),
-                one_out,
             )
         except QuantizationError as error:
             raise QuantizationError(f"{out}: {error}") from error
         return Sum(int(m_a[0]), int(m_b[0]), int(k[0]), int(shift[0]), out_format.low, out_format.high, is_wide)
+
+    def _complement(self, a: str, out: str) -> Sum:
+        out_format = self.format(out)
+        try:
+            multiplier, constant, shift = complement_constants(self.format(a), out_format)
+        except QuantizationError as error:
+            raise QuantizationError(f"{out}: {error}") from error
+        return Sum(multiplier, 0, constant, shift, out_format.low, out_format.high)
 
 
 def _array(number: int) -> Integers:
