@@ -89,6 +89,11 @@ class BlockHook:
         self._state.limit = max_instructions
         self._state.problem = 0
 
+    def finish(self) -> None:
+        """Count the exit from the last block, which led back to the caller."""
+        offset = self._state.previous - self._counts.ctypes.data
+        self._counts["taken_exits"][offset // BLOCK_COUNT.itemsize] += 1
+
     @property
     def counts(self) -> NDArray[np.void]:
         """The blocks, of dtype `BLOCK_COUNT`, one for each halfword of code; those with executions were run."""

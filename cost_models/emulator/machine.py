@@ -97,6 +97,7 @@ class Machine:
         stack_pointer = self._place_arguments(arguments)
         self._hook.reset(max_instructions)
         self._run(entry.address, max_instructions)
+        self._hook.finish()
         return Call(
             value=int(np.int32(np.uint32(self._emulator.reg_read(self._arm.UC_ARM_REG_R0)))),
             profile=self._profiler.profile(self._hook.counts),

@@ -22,7 +22,7 @@ LINKER_SCRIPT = Path(__file__).with_name("link.ld")
 OPTIMIZATION = ("-O2",)
 """The default of `compile_image`: what the cycle figures are measured with."""
 
-_COMMON_FLAGS = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-g0", "-fno-sanitize=all")
+_COMMON_FLAGS = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-g1", "-fno-sanitize=all")
 _BARE_METAL_FLAGS = (
     "-ffreestanding",
     "-fomit-frame-pointer",
