@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,15 +29,14 @@ from evaluators.gru.formats import Integers
 _INT32_LANES = 8
 
 
+@dataclass(frozen=True)
 class Avx2(Portable):
     """32 lanes: a register of bytes, four registers of int32."""
 
-    name = "avx2"
-    features: tuple[str, ...] = ("avx2", "fma")
-    group = 2
-
-    def __init__(self) -> None:
-        super().__init__(lanes=32)
+    lanes: int = 32
+    group: ClassVar[int] = 2
+    name: ClassVar[str] = "avx2"
+    features: ClassVar[tuple[str, ...]] = ("avx2", "fma")
 
     def pack_weights(self, weights: NDArray[np.int8]) -> NDArray[np.generic]:
         """Two weights of 16 bits as one int32."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +31,7 @@ _REGISTER_BYTES = 64
 _REGISTERS = range(4)
 
 
+@dataclass(frozen=True)
 class Avx512Vnni:
     """64 lanes: a register of bytes, four registers of int32.
 
@@ -36,11 +39,15 @@ class Avx512Vnni:
     narrowing gives; interleaving, on the way to an operand or to floats, undoes it.
     """
 
-    name = "avx512-vnni"
-    features: tuple[str, ...] = ("avx512f", "avx512bw", "avx512vnni", "avx512vbmi")
-    lanes = 64
-    group = 4
-    row_order: Integers = np.arange(64).reshape(4, 4, 4).transpose(1, 0, 2).ravel()
+    lanes: ClassVar[int] = 64
+    group: ClassVar[int] = 4
+    name: ClassVar[str] = "avx512-vnni"
+    features: ClassVar[tuple[str, ...]] = ("avx512f", "avx512bw", "avx512vnni", "avx512vbmi")
+
+    @property
+    def row_order(self) -> Integers:
+        """Four lanes of each register in turn, for each 128 bits."""
+        return np.arange(64).reshape(4, 4, 4).transpose(1, 0, 2).ravel()
 
     def pack_weights(self, weights: NDArray[np.int8]) -> NDArray[np.generic]:
         """Four weights as one int32."""

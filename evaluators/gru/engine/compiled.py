@@ -14,7 +14,7 @@ from evaluators.data import Sequences
 from evaluators.gru.calibration import CalibratedGru
 from evaluators.gru.engine.batches import Batch, pack
 from evaluators.gru.engine.instructions import Instructions
-from evaluators.gru.engine.jit import Kernel
+from evaluators.gru.engine.jit import Kernel, compiled
 from evaluators.gru.engine.kernel import Variant
 from evaluators.gru.engine.memory import aligned_zeros
 from evaluators.gru.engine.parameters import Population, population_of
@@ -51,7 +51,6 @@ class CompiledEngine:
         self._workspace = Workspace(calibrated.weights, instructions)
         self._reference = ReferenceEngine(calibrated)
         self._batches: OrderedDict[tuple[int, ...], tuple[Sequences, Batch]] = OrderedDict()
-        self._kernels: dict[Variant, Kernel] = {}
         self._kernel(Variant(wide_sums=False, rescaled_state=False))
 
     @property
@@ -109,9 +108,7 @@ class CompiledEngine:
         ]
 
     def _kernel(self, variant: Variant) -> Kernel:
-        if variant not in self._kernels:
-            self._kernels[variant] = Kernel(self._instructions, variant, self._processor)
-        return self._kernels[variant]
+        return compiled(self._instructions, variant, self._processor)
 
     def _batch(self, sequences: Sequences, bits: int) -> Batch:
         # The arrays are told apart by their addresses, which stay theirs for as long as the entry holds them:

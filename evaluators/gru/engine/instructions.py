@@ -20,21 +20,30 @@ OPERAND_BYTES = 4
 
 
 class Instructions(Protocol):
-    """How matrix products, rows and look-up tables are done.
+    """How matrix products, rows and look-up tables are done."""
 
-    Attributes:
-        name: For people.
-        features: What the processor must have, by LLVM's names.
-        lanes: Sequences that run side by side.
-        group: Rows of an operand's group.
-        row_order: Which lane each byte of a row belongs to.
-    """
+    def __hash__(self) -> int:
+        """Equal objects make equal kernels."""
 
-    name: str
-    features: tuple[str, ...]
-    lanes: int
-    group: int
-    row_order: Integers
+    @property
+    def name(self) -> str:
+        """For people."""
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """What the processor must have, by LLVM's names."""
+
+    @property
+    def lanes(self) -> int:
+        """Sequences that run side by side."""
+
+    @property
+    def group(self) -> int:
+        """Rows that make a group of an operand."""
+
+    @property
+    def row_order(self) -> Integers:
+        """Which lane each byte of a row belongs to, shape (lanes,)."""
 
     def pack_weights(self, weights: NDArray[np.int8]) -> NDArray[np.generic]:
         """Weights (rows, columns) in groups of columns, zeros where the last group is not full."""

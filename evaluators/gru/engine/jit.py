@@ -19,29 +19,37 @@ _names = count()
 
 
 class Kernel:
-    """Machine code of one variant, for as long as this object lives.
+    """Machine code, for as long as this object lives.
+
+    Attributes:
+        call: The function that `kernel.build` describes; releases the interpreter's lock.
+    """
+
+    def __init__(self, linked: Any) -> None:
+        self._linked = linked
+        self.call: Callable[..., None] = _SIGNATURE(linked[FUNCTION])
+
+
+@lru_cache
+def compiled(instructions: Instructions, variant: Variant, processor: str = "") -> Kernel:
+    """The kernel for one set of instructions and one variant, compiled once a process.
 
     Args:
         instructions: What to make it of.
         variant: What it must be able to do.
         processor: A model by LLVM's name; empty: the one this runs on.
 
-    Attributes:
-        call: The function that `kernel.build` describes; releases the interpreter's lock.
-
     Raises:
         RuntimeError: This LLVM does not know an instruction that the kernel is made of.
     """
-
-    def __init__(self, instructions: Instructions, variant: Variant, processor: str = "") -> None:
-        machine = _target_machine(processor)
-        module = llvm.parse_assembly(str(build(instructions, variant)))
-        passes = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=3))
-        passes.getModulePassManager().run(module, passes)
-        library = llvm.JITLibraryBuilder().add_object_img(machine.emit_object(module))
-        library.add_current_process().export_symbol(FUNCTION)
-        self._linked: Any = library.link(_linker(), f"{FUNCTION}_{next(_names)}")
-        self.call: Callable[..., None] = _SIGNATURE(self._linked[FUNCTION])
+    machine = _target_machine(processor)
+    module = llvm.parse_assembly(str(build(instructions, variant)))
+    passes = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=3))
+    passes.getModulePassManager().run(module, passes)
+    library = llvm.JITLibraryBuilder().add_object_img(machine.emit_object(module))
+    # Where a processor has no fused multiply-add, LLVM calls the C library's.
+    library.add_current_process().export_symbol(FUNCTION)
+    return Kernel(library.link(_linker(), f"{FUNCTION}_{next(_names)}"))
 
 
 def processor_features() -> frozenset[str]:

@@ -111,13 +111,13 @@ class _Builder:
 
     def _wide_sums(self) -> NDArray[np.bool_]:
         wide = [formats.bits for slot, formats in self._formats.items() if slot_kind(slot) == "wide_tensor"]
-        wide_sums: NDArray[np.bool_] = (np.array(wide) > NARROW_BITS).any(axis=0)
+        wide_sums: NDArray[np.bool_] = np.max(wide, axis=0) > NARROW_BITS
         return wide_sums
 
     def _rescaled_state(self) -> NDArray[np.bool_]:
         prefixes = [layer_prefix(index) for index in range(self._n_layers)]
         read, carried = (np.array([self._formats[p + slot].bits for p in prefixes]) for slot in ("state", "add_state"))
-        rescaled: NDArray[np.bool_] = (read != carried).any(axis=0)
+        rescaled: NDArray[np.bool_] = np.max(read != carried, axis=0)
         return rescaled
 
     def _fill_layer(self, records: Records, prefix: str, read: str) -> None:

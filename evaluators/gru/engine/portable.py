@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence, Set
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,16 +14,19 @@ from evaluators.gru.engine.vectors import F32, I8, I32, I64, Pointer, Value, Var
 from evaluators.gru.formats import Integers
 
 
+@dataclass(frozen=True)
 class Portable:
     """Dot products in floats, which hold every sum below 2**24 exactly."""
 
-    name = "portable"
-    features: tuple[str, ...] = ()
-    group = 1
+    lanes: int = 16
+    group: ClassVar[int] = 1
+    name: ClassVar[str] = "portable"
+    features: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, lanes: int = 16) -> None:
-        self.lanes = lanes
-        self.row_order: Integers = np.arange(lanes)
+    @property
+    def row_order(self) -> Integers:
+        """The lanes' own order."""
+        return np.arange(self.lanes)
 
     @classmethod
     def for_features(cls, features: Set[str]) -> Portable:
