@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -48,7 +49,7 @@ def pesq_wide_band(clean: Samples, output: Samples) -> float:
         raise UnscorableError("too short for PESQ", is_clips_fault=True) from error
     except pesq.NoUtterancesError as error:
         if _has_utterances(pesq, clean):
-            raise UnscorableError("PESQ finds no speech in the output") from error
+            raise UnscorableError("PESQ finds no speech beside this output") from error
         raise UnscorableError("PESQ finds no speech in the clean signal", is_clips_fault=True) from error
     except ValueError as error:
         # Where nothing is left in the telephone band, PESQ's own level alignment divides by zero.
@@ -67,10 +68,9 @@ def si_sdr_db(clean: Samples, output: Samples) -> float:
     """
     reference, estimate = clean.astype(np.float64), output.astype(np.float64)
     target = (estimate @ reference) / (reference @ reference) * reference
-    distortion = estimate - target
-    lowest, highest = SI_SDR_RANGE_DB
-    ratio = float(target @ target) / max(float(distortion @ distortion), np.finfo(np.float64).tiny)
-    return float(np.clip(10.0 * np.log10(max(ratio, np.finfo(np.float64).tiny)), lowest, highest))
+    wanted, unwanted = float(target @ target), float(np.sum(np.square(estimate - target)))
+    lowest, highest = (10 ** (limit_db / 10) for limit_db in SI_SDR_RANGE_DB)
+    return 10.0 * math.log10(max(wanted, lowest * unwanted) / max(unwanted, wanted / highest))
 
 
 def _has_utterances(pesq: Any, clean: Samples) -> bool:
