@@ -117,6 +117,8 @@ def _type_name(annotation: Any) -> str:
     arguments = typing.get_args(annotation)
     if typing.get_origin(annotation) is typing.Literal:
         return ", ".join(f"`{choice}`" for choice in arguments)
+    if typing.get_origin(annotation) is dict:
+        return "mapping"
     if arguments:
         names = dict.fromkeys(_type_name(a) for a in arguments if a is not type(None) and a is not Ellipsis)
         return " or ".join(name for name in names if name)

@@ -151,3 +151,7 @@ def _measurement(logits: NDArray[np.int32], sequences: Sequences) -> Measurement
         metrics={"error_rate": error_rate, "accuracy": 1 - error_rate},
         standard_errors={"error_rate": standard_error, "accuracy": standard_error},
     )
+
+
+FURTHER_OPTIONS: Mapping[str, type[Options]] = {f"task {name}": task.options for name, task in TASKS.items()}
+"""Options that depend on a choice, for the reference of the study file."""
