@@ -5,6 +5,7 @@
 static const uint32_t *accumulate(const tp_matrix *matrix, const uint32_t *weights, const tp_vector *x, uint32_t row,
                                   uint32_t n_left, int32_t acc[TP_BLOCK]) {
     weights = matrix->kernel(weights, x, n_left, acc);
+    TP_UNROLLED
     for (int i = 0; i < TP_BLOCK; ++i) {
         acc[i] = (int32_t)((uint32_t)acc[i] + (uint32_t)matrix->bias[row + i]);
     }
@@ -29,6 +30,7 @@ void tp_classify(const tp_classifier *classifier, const uint32_t *x, int32_t *lo
         const uint32_t n_left = classifier->n_classes - row;
         int32_t acc[TP_BLOCK];
         weights = accumulate(&classifier->matrix, weights, &input, row, n_left, acc);
+        TP_ROLLED
         for (uint32_t i = 0; i < TP_BLOCK && i < n_left; ++i) {
             logits[row + i] = acc[i];
         }
@@ -37,6 +39,7 @@ void tp_classify(const tp_classifier *classifier, const uint32_t *x, int32_t *lo
 
 uint32_t tp_argmax(const int32_t *values, uint32_t n) {
     uint32_t best = 0;
+    TP_ROLLED
     for (uint32_t i = 1; i < n; ++i) {
         if (values[i] > values[best]) {
             best = i;

@@ -48,6 +48,9 @@ TP_INLINE uint32_t tp_subtract_lanes(uint32_t a, uint32_t b) {
 /* floor(a * b / 2^32) */
 TP_INLINE int32_t tp_high_product(int32_t a, int32_t b) { return (int32_t)(((int64_t)a * b) >> 32); }
 
+/* a * b, a of at most 16 bits */
+TP_INLINE int64_t tp_wide_product(int32_t a, int32_t b) { return (int64_t)a * b; }
+
 /* What tp_clamp_pair wants to know of a width: the distance of its largest number to that of 16 bits, in both lanes. */
 TP_INLINE uint32_t tp_clamp_margin(uint32_t bits) { return (0x7fffu >> (bits - 1) << (bits - 1)) * 0x10001u; }
 
@@ -87,6 +90,10 @@ TP_INLINE int32_t tp_high_product(int32_t a, int32_t b) {
     const int32_t middle = a_high * (int32_t)b_low + (int32_t)(low >> 16);
     const int32_t cross = (int32_t)a_low * b_high + (middle & 0xffff);
     return a_high * b_high + (middle >> 16) + (cross >> 16);
+}
+
+TP_INLINE int64_t tp_wide_product(int32_t a, int32_t b) {
+    return (int64_t)(a * (b >> 16)) * 65536 + a * (b & 0xffff);
 }
 
 TP_INLINE uint32_t tp_clamp_margin(uint32_t bits) { return bits; }

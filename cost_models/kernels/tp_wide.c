@@ -1,7 +1,4 @@
-/* Arithmetic that few networks need: accumulators shifted up, and sums in 64 bits.
- *
- * By halves, for on Cortex-M0 products and shifts of 64 bits are calls of library functions.
- */
+/* Arithmetic that few networks need: accumulators shifted up, and sums in 64 bits. */
 #include "tp_arithmetic.h"
 
 void tp_shift_up(int32_t acc[TP_BLOCK], uint32_t bits) {
@@ -13,12 +10,7 @@ void tp_shift_up(int32_t acc[TP_BLOCK], uint32_t bits) {
     }
 }
 
-/* a * b for a of 16 bits and b of 25. */
-static int64_t wide_product(int32_t a, int32_t b) {
-    return (int64_t)(a * (b >> 16)) * 65536 + a * (b & 0xffff);
-}
-
-/* v >> shift, limited to 32 bits, for shifts of 1 to 40. */
+/* v >> shift, limited to 32 bits, for shifts of 1 to 40. By halves: on Cortex-M0 a shift of 64 bits is a library call. */
 static int32_t shift_down(int64_t v, uint32_t shift) {
     const int32_t high = (int32_t)(v >> 32);
     if (shift >= 32) {
@@ -32,10 +24,10 @@ static int32_t shift_down(int64_t v, uint32_t shift) {
 tp_quad tp_add_wide(tp_quad a, tp_quad b, const tp_sum *p) {
     const int64_t constant = (int64_t)((uint64_t)(uint32_t)p->constant_high << 32 | p->constant_low);
     int32_t v[TP_BLOCK];
-    TP_ROLLED
+    TP_UNROLLED
     for (int i = 0; i < TP_BLOCK; ++i) {
-        const int64_t scaled_a = wide_product(tp_element(a, i), p->multiplier_a);
-        const int64_t scaled_b = wide_product(tp_element(b, i), p->multiplier_b);
+        const int64_t scaled_a = tp_wide_product(tp_element(a, i), p->multiplier_a);
+        const int64_t scaled_b = tp_wide_product(tp_element(b, i), p->multiplier_b);
         v[i] = shift_down(scaled_a + scaled_b + constant, p->shift);
     }
     return tp_clamp(v, p->bits);
