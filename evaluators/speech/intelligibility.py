@@ -96,18 +96,16 @@ def _band_envelopes(signal: _Array) -> _Array:
     if len(signal) <= WINDOW:
         return np.zeros((N_BANDS, 0))
     power = np.abs(np.fft.rfft(_frames(signal), N_FFT)) ** 2
-    return np.asarray(np.sqrt(_third_octaves() @ power.T))
+    edges = _band_edges()
+    bands = np.add.reduceat(power[:, : edges[-1]], edges[:-1], axis=1)
+    return np.asarray(np.sqrt(bands.T))
 
 
 @cache
-def _third_octaves() -> _Array:
-    """Which bins belong to each band, zeros and ones, shape (n_bands, n_bins)."""
-    centres_hz = LOWEST_CENTRE_HZ * 2.0 ** (np.arange(N_BANDS) / 3)
-    bin_hz = STOI_RATE_HZ / N_FFT
-    first, end = (np.rint(centres_hz * 2.0**shift / bin_hz)[:, None] for shift in (-1 / 6, 1 / 6))
-    bins = np.arange(N_FFT // 2 + 1)
-    belongs: NDArray[np.bool_] = (bins >= first) & (bins < end)
-    return belongs.astype(np.float64)
+def _band_edges() -> NDArray[np.int64]:
+    """First bin of each third-octave band, and the first bin beyond the last band, shape (n_bands + 1,)."""
+    edges_hz = LOWEST_CENTRE_HZ * 2.0 ** ((np.arange(N_BANDS + 1) - 0.5) / 3)
+    return np.asarray(np.rint(edges_hz / (STOI_RATE_HZ / N_FFT)), dtype=np.int64)
 
 
 def _at_stoi_rate(samples: Samples) -> _Array:

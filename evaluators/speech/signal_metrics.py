@@ -67,8 +67,10 @@ def si_sdr_db(clean: Samples, output: Samples) -> float:
         dB, limited to `SI_SDR_RANGE_DB`.
     """
     reference, estimate = clean.astype(np.float64), output.astype(np.float64)
-    target = (estimate @ reference) / (reference @ reference) * reference
-    wanted, unwanted = float(target @ target), float(np.sum(np.square(estimate - target)))
+    # Sums instead of dot products, which BLAS would share out among threads that other processes need.
+    energy = float(np.sum(np.square(reference)))
+    target = float(np.sum(estimate * reference)) / energy * reference
+    wanted, unwanted = float(np.sum(np.square(target))), float(np.sum(np.square(estimate - target)))
     lowest, highest = (10 ** (limit_db / 10) for limit_db in SI_SDR_RANGE_DB)
     return 10.0 * math.log10(max(wanted, lowest * unwanted) / max(unwanted, wanted / highest))
 
