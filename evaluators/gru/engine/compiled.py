@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +15,8 @@ from evaluators.data import Sequences
 from evaluators.gru.calibration import CalibratedGru
 from evaluators.gru.engine.batches import Batch, pack
 from evaluators.gru.engine.instructions import Instructions
-from evaluators.gru.engine.jit import Kernel, compiled
-from evaluators.gru.engine.kernel import Variant
+from evaluators.gru.engine.jit import MachineCode
+from evaluators.gru.engine.kernel import Variant, build
 from evaluators.gru.engine.memory import aligned_zeros
 from evaluators.gru.engine.parameters import Population, population_of
 from evaluators.gru.engine.plain import ReferenceEngine
@@ -25,6 +26,12 @@ from evaluators.gru.formats import Integers
 from evaluators.gru.operators import Widths
 
 _KEPT_BATCHES = 16
+
+
+@lru_cache
+def compiled_kernel(instructions: Instructions, variant: Variant, processor: str = "") -> MachineCode:
+    """The kernel, compiled once a process."""
+    return MachineCode(build(instructions, variant), processor)
 
 
 class CompiledEngine:
@@ -107,8 +114,8 @@ class CompiledEngine:
             )
         ]
 
-    def _kernel(self, variant: Variant) -> Kernel:
-        return compiled(self._instructions, variant, self._processor)
+    def _kernel(self, variant: Variant) -> MachineCode:
+        return compiled_kernel(self._instructions, variant, self._processor)
 
     def _batch(self, sequences: Sequences, bits: int) -> Batch:
         # The arrays are told apart by their addresses, which stay theirs for as long as the entry holds them:
@@ -130,7 +137,7 @@ class _Run:
 
     population: Population
     index: int
-    kernel: Kernel
+    kernel: MachineCode
     batch: Batch
 
     @property

@@ -17,9 +17,8 @@ from llvmlite import ir
 
 from evaluators.gru.engine.instructions import OPERAND_BYTES, Instructions
 from evaluators.gru.engine.layout import BATCH, CLASSIFIER, LAYER, LAYER_PLACES, MAGIC_BITS
-from evaluators.gru.engine.vectors import F32, I8, I16, I32, I64, POINTER, Pointer, Value, loop
+from evaluators.gru.engine.vectors import F32, I8, I16, I32, I64, POINTER, Pointer, Value, loop, new_function
 
-FUNCTION = "run_candidate"
 CARRIED_BYTES = 2
 SCORE_BYTES = 4
 _TYPES = {"i4": I32, "i8": I64, "f4": F32}
@@ -38,17 +37,15 @@ class Variant:
     rescaled_state: bool
 
 
-def build(instructions: Instructions, variant: Variant) -> ir.Module:
-    """The module with the function `run_candidate(layers, n_layers, classifier, batch, workspace, stride, logits)`.
+def build(instructions: Instructions, variant: Variant) -> ir.Function:
+    """The function `run_candidate(layers, n_layers, classifier, batch, workspace, stride, logits)`.
 
     Layers, classifier and batch are records of `layout`. Each block of sequences works `stride` bytes after the
     one before, and leaves its states there; with stride 0 all work in one place. Logits are int32, shape
     (n_sequences, n_classes).
     """
-    module = ir.Module(FUNCTION)
-    signature = ir.FunctionType(ir.VoidType(), [POINTER, I64, POINTER, POINTER, POINTER, I64, POINTER])
-    function = ir.Function(module, signature, FUNCTION)
-    builder = ir.IRBuilder(function.append_basic_block("entry"))
+    arguments = (POINTER, I64, POINTER, POINTER, POINTER, I64, POINTER)
+    function, builder = new_function("run_candidate", *arguments)
     layers, n_layers, classifier, batch, workspace, stride, logits = function.args
     batch_record = _Record(Pointer(builder, batch), BATCH)
     with loop(batch_record["n_blocks"]) as block:
@@ -63,7 +60,7 @@ def build(instructions: Instructions, variant: Variant) -> ir.Module:
             Pointer(builder, workspace) + block * Value(builder, stride),
         ).run(Pointer(builder, logits))
     builder.ret_void()
-    return module
+    return function
 
 
 class _Record:

@@ -149,6 +149,12 @@ class Value:
 Operand = Value | int | float
 
 
+def new_function(name: str, *arguments: ir.Type) -> tuple[ir.Function, ir.IRBuilder]:
+    """An empty function without a result, in a module of its own, and what emits its body."""
+    function = ir.Function(ir.Module(name), ir.FunctionType(ir.VoidType(), arguments), name)
+    return function, ir.IRBuilder(function.append_basic_block("entry"))
+
+
 def constant(builder: ir.IRBuilder, type_: ir.Type, number: float) -> Value:
     """A number known now, in every lane."""
     return Value(builder, ir.Constant(type_, [number] * type_.count if isinstance(type_, ir.VectorType) else number))
