@@ -174,11 +174,16 @@ def _operator(placed: _Placed) -> Operator:
         input_bits=placed.input_bits,
         output_elements=figures.output_elements,
         output_bits=placed.output_bits,
-        executions=layer.executions * figures.steps,
+        executions=_whole(layer.executions * figures.steps),
         activity=layer.activity,
         activity_p95=layer.activity_p95,
         shape=MappingProxyType(dict(figures.shape)),
     )
+
+
+def _whole(number: float) -> float:
+    """A whole number as one, so that counts stay counts."""
+    return int(number) if number.is_integer() else number
 
 
 def _buffers(placed: Sequence[_Placed]) -> Iterator[Buffer]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from cost_models import COSTS
+from cost_models import COSTS, TARGET_COSTS, shipped_targets
 from evaluators.metrics import METRICS
 from evaluators.registry import SYSTEMS
 from search.optimizers import OPTIMIZERS
@@ -33,6 +33,14 @@ def _optimizers() -> Rows:
 def _metrics() -> Rows:
     yield from ((name, f"{metric.direction}; {metric.description}") for name, metric in METRICS.items())
     yield from ((name, f"min; {text}") for name, text in COSTS.items())
+    yield from ((name, f"min; {text}; needs a target") for name, text in TARGET_COSTS.items())
+
+
+def _targets() -> Rows:
+    for target in shipped_targets():
+        checked = "validated" if target.facts.validated else "not validated"
+        yield target.name, f"{target.facts.description}; {checked}"
+    yield "./FILE.yaml", "a target of your own; docs/targets.md"
 
 
 def _studies() -> Rows:
@@ -55,6 +63,7 @@ CATALOGUE: Mapping[str, Callable[[], Rows]] = {
     "systems": _systems,
     "spaces": _spaces,
     "optimizers": _optimizers,
+    "targets": _targets,
     "metrics": _metrics,
     "studies": _studies,
 }

@@ -7,16 +7,17 @@ import shlex
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
+from cost_models.errors import CostModelError
 from evaluators.errors import EvaluationError
 from search.document import parse_value
 from search.errors import SearchError, SpecError
+from spaces import UserError
 
 app = typer.Typer(
     help="Search the settings of small networks for the best trade-offs between quality and cost.",
@@ -133,6 +134,8 @@ def check(study: StudyPath, settings: Assignments = None, as_json: AsJson = Fals
 @app.command()
 def cost(
     study: Annotated[Path | None, typer.Argument(metavar="[STUDY]", help="A study file.")] = None,
+    workload: Annotated[Path | None, typer.Option(help="Instead: an operator table; docs/workload_file.md.")] = None,
+    target: Annotated[str | None, typer.Option(help="Hardware: a name of `list targets`, or ./FILE.yaml.")] = None,
     knob: Annotated[
         list[str] | None, typer.Option("--knob", metavar="PATTERN=VALUE", help="Fix knobs; repeatable.")
     ] = None,
@@ -140,20 +143,21 @@ def cost(
     as_json: AsJson = False,
 ) -> None:
     """Show what a configuration costs, operator by operator; knobs not fixed stay at their default."""
+    from search.costing import cost_study, cost_workload
     from search.display.tables import print_costs
-    from search.study import Study
 
-    if study is None:
-        raise SpecError.plain("cost needs a study", "python -m search cost STUDY")
-    loaded = Study.from_yaml(study, settings or ())
-    configuration = loaded.configuration(_knob_settings(knob or ()))
-    report = loaded.costs(configuration)
+    if (study is None) == (workload is None):
+        raise SpecError.plain("cost needs either a study or a workload", "cost STUDY, or cost --workload FILE")
+    if study is not None:
+        costing = cost_study(study, settings or (), _knob_settings(knob or ()), target)
+    elif knob or settings:
+        raise SpecError.plain("--knob and --set are for a study; a workload file has none")
+    else:
+        costing = cost_workload(workload or Path(), target)
     if as_json:
-        operators = [asdict(op) for op in report.operators]
-        target = loaded.spec.target
-        _print_json({"configuration": configuration, "target": target, "costs": report.costs, "operators": operators})
+        _print_json(costing.document())
         return
-    print_costs(report.operators, report.costs, Console())
+    print_costs(costing.report.operators, costing.report.costs, Console())
 
 
 @app.command()
@@ -218,7 +222,9 @@ def export(
 
 @app.command("list")
 def list_(
-    what: Annotated[str, typer.Argument(metavar="WHAT", help="systems, spaces, optimizers, metrics or studies.")],
+    what: Annotated[
+        str, typer.Argument(metavar="WHAT", help="systems, spaces, optimizers, targets, metrics, studies.")
+    ],
     as_json: AsJson = False,
 ) -> None:
     """List what can be named in a study."""
@@ -246,11 +252,11 @@ def main(arguments: list[str] | None = None) -> None:
 def _exit(command: Callable[[], Any], debug: bool) -> None:
     try:
         command()
-    except (SearchError, EvaluationError) as error:
+    except (SearchError, EvaluationError, CostModelError, UserError) as error:
         if debug:
             traceback.print_exc()
         _tell(f"error: {error}")
-        sys.exit(getattr(error, "exit_code", 1))
+        sys.exit(SpecError.exit_code if isinstance(error, UserError) else SearchError.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:

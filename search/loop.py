@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from cost_models import cost_report
+from cost_models import ACTIVITY_COSTS, Target, workload_costs
 from evaluators.system import Measurement, System
 from search.constraints import Constraint, total_violation
 from search.errors import RunError
@@ -51,6 +51,7 @@ class Problem:
         objectives: What is optimized.
         constraints: What bounds it.
         seed: Seed of the study.
+        target: What cycles are for, if there is one.
     """
 
     system: System
@@ -58,11 +59,12 @@ class Problem:
     objectives: Objectives
     constraints: tuple[Constraint, ...]
     seed: int
+    target: Target | None = None
 
     def costs(self, configuration: Configuration, activity: Mapping[str, float] | None = None) -> dict[str, float]:
         """All costs; expected ones are worst cases as long as the activity is not known."""
         workload = self.system.workload(configuration, activity)
-        return {**cost_report(workload).costs, **self.system.costs(configuration)}
+        return {**workload_costs(workload, self.target), **self.system.costs(configuration)}
 
 
 class SearchLoop:
@@ -190,7 +192,11 @@ class SearchLoop:
         """The costs that no measurement can change: all of them, but for dynamic networks' expected ones."""
         costs = self._problem.costs(configuration)
         if self._problem.system.workload(configuration).is_dynamic:
-            return {name: value for name, value in costs.items() if f"{name}_worst" not in costs}
+            return {
+                name: value
+                for name, value in costs.items()
+                if name not in ACTIVITY_COSTS and f"{name}_worst" not in costs
+            }
         return costs
 
     def _completed(self, draft: TrialRecord, outcome: Outcome) -> TrialRecord:

@@ -92,6 +92,7 @@ def carry_out(
 
     Raises:
         SpecError: If the directory holds a run and `resume` is not set, or the study is not the one that run had.
+        UserError: If the target has no kernel for one of the system's operators.
         RunError: If the run cannot go on.
         KeyboardInterrupt: After what is there has been written.
     """
@@ -102,7 +103,9 @@ def carry_out(
     with _lock(directory):
         if directory.study.exists():
             _check_same_study(directory.read_study(), study.spec.resolved())
+            _check_same_target(directory.read_facts(), study)
         study.system.prepare(Context(cache_root(), progress or Silent(), fresh))
+        study.costs(study.space.defaults)  # a target without a kernel that is needed shows here
         directory.write_facts(_facts(study))
         directory.write_study(study.spec.resolved())
         try:
@@ -133,7 +136,8 @@ def prepared_system(spec: SystemSpec, folder: Path) -> System:
 def _search(study: Study, directory: RunDirectory, fresh: bool, monitor: Monitor) -> None:
     earlier = directory.replay()
     cache = EvaluationCache(cache_root() / "evaluations", study.system.fingerprint(), fresh)
-    problem = Problem(study.system, study.space, study.objectives, study.spec.constraints, study.spec.optimizer.seed)
+    spec = study.spec
+    problem = Problem(study.system, study.space, study.objectives, spec.constraints, spec.optimizer.seed, study.target)
     journal = Journal(directory.journal, earlier.n_valid_bytes)
     try:
         with _executor(study) as executor:
@@ -163,6 +167,7 @@ def _facts(study: Study) -> RunFacts:
         directions=dict(objectives.directions),
         constraints=[str(constraint) for constraint in study.spec.constraints],
         target=study.spec.target,
+        target_fingerprint=study.target.fingerprint if study.target else "",
         system={
             "name": study.spec.system.name,
             "fingerprint": study.system.fingerprint(),
@@ -211,6 +216,15 @@ def _check_same_study(stored: Mapping[str, Any], given: Mapping[str, Any]) -> No
     if changes:
         raise SpecError.plain(
             "the study has changed since the run began:\n  " + "\n  ".join(changes), "--out for a new run"
+        )
+
+
+def _check_same_target(stored: RunFacts, study: Study) -> None:
+    """A target file may have been edited while its name stayed the same."""
+    if study.target is not None and stored.target_fingerprint != study.target.fingerprint:
+        raise SpecError.plain(
+            f"the target {study.spec.target} has changed since the run began: its cycles would not compare",
+            "--out for a new run",
         )
 
 

@@ -29,7 +29,8 @@ class RunFacts:
         objectives: Names, in order.
         directions: Objective -> `min` or `max`.
         constraints: As written.
-        target: Hardware the costs are for; empty for none.
+        target: Hardware that cycles are for; empty for none.
+        target_fingerprint: Identity of everything in the target that decides a cost.
         system: Name, fingerprint, and what the system says of itself.
         optimizer: Name and seed.
         versions: Packages and Python.
@@ -44,6 +45,7 @@ class RunFacts:
     system: dict[str, Any]
     optimizer: dict[str, Any]
     versions: dict[str, str] = field(default_factory=dict)
+    target_fingerprint: str = ""
 
     def typed_objectives(self) -> Objectives:
         """The objectives with their directions."""

@@ -102,7 +102,7 @@ SECTIONS: Mapping[str, str] = {
     "space": "which knobs are searched, and over which values",
     "objectives": "metrics and costs to optimize; each knows its direction",
     "constraints": 'bounds such as "peak_ram_bytes <= 16384"',
-    "target": "hardware the costs are for",
+    "target": "hardware that cycles are for: a name, or the path of a target file",
     "optimizer": "how the space is searched",
     "budget": "when the search ends",
     "executor": "who evaluates",
@@ -130,7 +130,7 @@ class SpecReader:
     def read(self) -> StudySpec | None:
         """The spec, or None if there are problems."""
         name, system, rules = self._name(), self.system(), self.rules()
-        objectives, constraints, target = self._objectives(), self._constraints(), self._target()
+        objectives, constraints, target = self._objectives(), self._constraints(), self.target()
         optimizer = self._optimizer()
         budget = self._section("budget", Budget)
         executor = self._section("executor", ExecutorSpec)
@@ -236,7 +236,8 @@ class SpecReader:
                 self._report(("constraints", index), str(error), 'NAME <= NUMBER, e.g. "peak_ram_bytes <= 16384"')
         return tuple(parsed)
 
-    def _target(self) -> str:
+    def target(self) -> str:
+        """Name or path of the target; empty for none."""
         target = self._data.get("target") or ""
         if not isinstance(target, str):
             self._report(("target",), f"{shown(target)} is no name", "see `python -m search list targets`")

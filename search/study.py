@@ -9,7 +9,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cost_models import COSTS, CostReport, cost_report
+from cost_models import CostReport, Target, cost_report
 from evaluators.errors import SystemSpecError
 from evaluators.metrics import Direction
 from evaluators.registry import create_system
@@ -20,6 +20,7 @@ from search.objectives import Objectives
 from search.optimizers import OPTIMIZERS, Optimizer, SearchProblem
 from search.run_directory import RunDirectory
 from search.spec import SpecReader, StudySpec
+from search.targets import cost_names, study_target, unknown_cost
 from spaces import Configuration, Problem, Rule, Space, Value, build_space, shown, unknown
 from spaces.rules import matches
 
@@ -38,12 +39,14 @@ class Study:
         system: Not prepared yet.
         space: What can be chosen.
         folder: Where relative paths in the study start from.
+        target: What cycles are for, if it names one.
     """
 
     spec: StudySpec
     system: System
     space: Space
     folder: Path
+    target: Target | None = None
 
     @classmethod
     def from_yaml(cls, path: Path | str, overrides: Sequence[str] = ()) -> Study:
@@ -78,6 +81,7 @@ class Study:
         folder = document.path.parent
         system = _system(reader, folder, problems)
         space = None if system is None else _space(reader.rules(), system, problems)
+        target = study_target(reader.target(), folder, problems)
         if system is not None:
             problems += _name_problems(reader, system, space)
         if spec is not None and space is not None:
@@ -85,7 +89,7 @@ class Study:
         problems = list(dict.fromkeys(problems))
         if problems or spec is None or system is None or space is None:
             raise SpecError(problems, document.where)
-        return cls(spec, system, space, folder)
+        return cls(spec, system, space, folder, target)
 
     @property
     def objectives(self) -> Objectives:
@@ -120,8 +124,12 @@ class Study:
         return configuration
 
     def costs(self, configuration: Configuration) -> CostReport:
-        """The costs of a configuration, operator by operator; worst case for dynamic networks."""
-        report = cost_report(self.system.workload(configuration))
+        """The costs of a configuration, operator by operator; worst case for dynamic networks.
+
+        Raises:
+            UserError: The target has no kernel for one of the operators.
+        """
+        report = cost_report(self.system.workload(configuration), self.target)
         return CostReport({**report.costs, **self.system.costs(configuration)}, report.operators)
 
     def run(
@@ -172,8 +180,9 @@ def _space(rules: Mapping[str, Sequence[Rule]], system: System, problems: list[P
 def _name_problems(reader: SpecReader, system: System, space: Space | None) -> list[Problem]:
     """Objectives and constraints that are neither a metric of the system nor a cost."""
     own_costs = system.costs(space.defaults) if space else {}
-    known = [*system.metrics, *COSTS, *own_costs]
-    return [unknown(path, "metric or cost", name, known) for path, name in reader.named() if name not in known]
+    has_target = bool(reader.target())
+    known = [*system.metrics, *cost_names(has_target), *own_costs]
+    return [unknown_cost(path, name, known, has_target) for path, name in reader.named() if name not in known]
 
 
 def _optimizer_problems(spec: StudySpec, space: Space) -> list[Problem]:

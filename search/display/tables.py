@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from cost_models import OperatorCost
+from cost_models import OperatorCost, TimedOperatorCost
 from search.display.numbers import number, unit_of
 
 MAX_ROWS = 24
@@ -29,7 +29,8 @@ def print_costs(operators: Sequence[OperatorCost], costs: Mapping[str, float], c
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("operator")
     table.add_column("kind", style="dim")
-    for heading in ("MACs", "parameters", "bits", "weights B", "constants B"):
+    is_timed = any(isinstance(op, TimedOperatorCost) for op in operators)
+    for heading in ("MACs", "parameters", "bits", "weights B", "constants B", *(["cycles"] if is_timed else [])):
         table.add_column(heading, justify="right")
     for op in operators:
         table.add_row(
@@ -40,6 +41,7 @@ def print_costs(operators: Sequence[OperatorCost], costs: Mapping[str, float], c
             str(op.weight_bits) if op.weight_bytes else "",
             f"{op.weight_bytes:,}",
             f"{op.constant_bytes:,}",
+            *([f"{op.cycles:,.0f}"] if isinstance(op, TimedOperatorCost) else []),
         )
     console.print(table)
     console.print()

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from cost_models import cost_report
+from cost_models import cost_report, load_target
 from evaluators.registry import create_system
 from evaluators.storage import cache_root, write_atomically
 from evaluators.system import Context, System
@@ -69,6 +69,9 @@ def _manifest(
 ) -> dict[str, Any]:
     test = next((r for r in run.records() if r.split == "test" and r.trial == record.trial), None)
     files = sorted(path for path in out.rglob("*") if path.is_file())
+    facts = run.directory.read_facts()
+    target = load_target(facts.target, Path(facts.folder)) if facts.target else None
+    workload = system.workload(record.configuration, record.activity)
     return {
         "format": FORMAT,
         "study": document["study"],
@@ -80,9 +83,7 @@ def _manifest(
         "test_standard_errors": dict(test.standard_errors) if test else {},
         "costs": dict(record.costs),
         "activity": dict(record.activity),
-        "operators": [
-            asdict(op) for op in cost_report(system.workload(record.configuration, record.activity)).operators
-        ],
+        "operators": [asdict(op) for op in cost_report(workload, target).operators],
         "target": document["target"],
         "system": {"options": dict(section), "fingerprint": system.fingerprint(), "facts": dict(system.facts())},
         "seed": record.seed,
