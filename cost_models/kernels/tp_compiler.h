@@ -16,4 +16,11 @@
 #define TP_ROLLED
 #endif
 
+/* Have `first` computed before what is made of `second`: left alone, compilers may put it off and run out of registers. */
+#if defined(__GNUC__)
+#define TP_IN_ORDER(first, second) __asm__("" : "+r"(first), "+r"(second))
+#else
+#define TP_IN_ORDER(first, second) ((void)(first), (void)(second))
+#endif
+
 #endif

@@ -90,12 +90,7 @@ class Program:
         return "\n".join(
             (
                 self.includes,
-                "#define DIFFERS(actual, expected) differs(actual, expected, sizeof expected)",
-                "static int differs(const void *actual, const void *expected, uint32_t n) {",
-                "    const uint8_t *a = actual, *e = expected;",
-                "    for (uint32_t i = 0; i < n; ++i) if (a[i] != e[i]) return 1;",
-                "    return 0;",
-                "}",
+                '#include "kernel_check.h"',
                 *self.declarations,
                 "int32_t check(void);",
                 "int32_t check(void) {",
@@ -117,13 +112,11 @@ class Program:
 def run(program: Program, variant: str, directory: Path) -> str:
     """Compile and run; returns the first failed expectation. Skips what this machine cannot do."""
     core, flags = _VARIANTS[variant]
-    source = directory / "program.c"
-    source.write_text(program.source())
     if core == "host":
-        return program.failed(_run_on_host(source, flags))
+        return program.failed(_run_on_host(program, directory, flags))
     if not is_available():
         pytest.skip("needs the extra mcu")
-    return program.failed(_machine([source, *SOURCES], core, flags).call("check").value)
+    return program.failed(Machine(link(program, directory, core, flags), CORES[core], mcu_cache()).call("check").value)
 
 
 def mcu_cache() -> Path:
@@ -131,21 +124,25 @@ def mcu_cache() -> Path:
     return Path(os.environ["TINYPARETO_CACHE"]) / "mcu"
 
 
-def _machine(sources: Sequence[Path], core: str, flags: Sequence[str]) -> Machine:
+def link(program: Program, directory: Path, core: str = "cortex_m4", flags: Sequence[str] = ()) -> Image:
+    """The program with the kernels that it needs."""
+    source = directory / "program.c"
+    source.write_text(program.source())
     image = compile_image(
-        sources,
+        [source, *SOURCES],
         CORES[core],
         mcu_cache(),
         keep=["check"],
         include_directories=[KERNEL_DIRECTORY, _TESTS],
         flags=["-O2", *flags],
     )
-    return Machine(Image.load(image), CORES[core], mcu_cache())
+    return Image.load(image)
 
 
-def _run_on_host(program: Path, flags: tuple[str, ...]) -> int:
-    executable = program.with_suffix("")
-    _gcc([program, *_host_kernels(flags)], executable, flags)
+def _run_on_host(program: Program, directory: Path, flags: tuple[str, ...]) -> int:
+    source, executable = directory / "program.c", directory / "program"
+    source.write_text(program.source())
+    _gcc([source, *_host_kernels(flags)], executable, flags)
     result = subprocess.run([str(executable)], capture_output=True, text=True, check=False)
     assert not result.stderr, result.stderr
     return result.returncode
