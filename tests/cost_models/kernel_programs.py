@@ -23,11 +23,11 @@ _ADDRESS_AND_UNDEFINED = ("-fsanitize=address,undefined", "-fno-sanitize-recover
 
 _VARIANTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "m4_dsp": ("cortex_m4", ()),
-    "m0_portable": ("cortex_m0", ()),
-    "host_dsp": ("host", (f"-I{_TESTS / 'dsp_on_host'}", "-D__ARM_FEATURE_DSP=1")),
-    "host_portable": ("host", ()),
-    "m4_portable": ("cortex_m4", ("-DTP_PORTABLE",)),
     "m4_dsp_with_traps": ("cortex_m4", ("-fsanitize=undefined", "-fsanitize-trap=undefined")),
+    "m0_portable": ("cortex_m0", ()),
+    "host_portable": ("host", ()),
+    "host_dsp": ("host", (f"-I{_TESTS / 'dsp_on_host'}", "-D__ARM_FEATURE_DSP=1")),
+    "m4_portable": ("cortex_m4", ("-DTP_PORTABLE",)),
     "m7_dsp": ("cortex_m7", ()),
     "m33_dsp": ("cortex_m33", ()),
 }
@@ -163,7 +163,7 @@ def _gcc(sources: Sequence[Path], output: Path, flags: Sequence[str]) -> None:
     if compiler is None:
         pytest.skip("needs gcc with its sanitizers")
     includes = (f"-I{KERNEL_DIRECTORY}", f"-I{_TESTS}")
-    options = ("-std=c99", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-DON_HOST", *_ADDRESS_AND_UNDEFINED)
+    options = ("-std=c99", "-O1", "-Wall", "-Wextra", "-Werror", "-DON_HOST", *_ADDRESS_AND_UNDEFINED)
     subprocess.run([compiler, *options, *includes, *flags, *map(str, sources), "-o", str(output)], check=True)
 
 

@@ -12,7 +12,7 @@ from kernel_programs import mcu_cache
 from cost_models.emulator import CORES, Image, compile_host_library, compile_image, compiler_version, is_available
 from cost_models.emulator.extras import require
 from cost_models.emulator.machine import Machine
-from cost_models.errors import CompilerError, ImageError, MissingExtraError
+from cost_models.errors import CompilerError, EmulationError, ImageError, MissingExtraError
 
 needs_mcu = pytest.mark.skipif(not is_available(), reason="needs the extra mcu")
 M4 = CORES["cortex_m4"]
@@ -70,6 +70,16 @@ def test_what_is_not_kept_is_left_out(source: Path, tmp_path: Path) -> None:
         "int answer(void);\nint answer(void) { return 1; }\nint other(void);\nint other(void) { return 2; }\n"
     )
     assert set(Image.load(compile_answer(source, tmp_path)).symbols) == {"answer"}
+
+
+@needs_mcu
+def test_undefined_behaviour_can_be_made_a_fault(source: Path, tmp_path: Path) -> None:
+    source.write_text("int answer(int n);\nint answer(int n) { return n + 1; }\n")
+    image = compile_answer(source, tmp_path, "-O2", "-fsanitize=undefined", "-fsanitize-trap=undefined")
+    machine = Machine(Image.load(image), M4, mcu_cache())
+    assert machine.call("answer", 1).value == 2
+    with pytest.raises(EmulationError, match="in answer"):
+        machine.call("answer", 2**31 - 1)
 
 
 @needs_mcu
