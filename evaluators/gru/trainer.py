@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 import torch
@@ -77,10 +76,10 @@ class Trainer:
         self._x, self._lengths, self._labels = (
             torch.from_numpy(array).to(device) for array in (train.x, train.lengths, train.labels)
         )
-        self._matrices = [p for p in network.parameters() if p.ndim == 2]
+        matrices = [p for p in network.parameters() if p.ndim == 2]
         vectors = [p for p in network.parameters() if p.ndim == 1]
         self._optimizer = torch.optim.AdamW(
-            [{"params": self._matrices, "weight_decay": options.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+            [{"params": matrices, "weight_decay": options.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
         )
 
     def run_epoch(self) -> EpochReport:
@@ -89,8 +88,9 @@ class Trainer:
         order = torch.randperm(len(self._labels), generator=generator)
         total = 0.0
         for start in range(0, len(order), self._options.batch_size):
+            progress = (self.epochs_done + start / len(order)) / self._options.epochs
             for group in self._optimizer.param_groups:
-                group["lr"] = self._learning_rate(self.epochs_done + start / len(order))
+                group["lr"] = self._options.learning_rate * share_of_peak(progress)
             batch = order[start : start + self._options.batch_size].to(self._labels.device)
             total += self._update(batch, generator) * len(batch)
         self.epochs_done += 1
@@ -126,43 +126,25 @@ class Trainer:
         lengths = self._lengths[batch]
         longest = math.ceil(int(lengths.max()) * (1.0 + self._options.augmentation.time_stretch))
         x, lengths = augment(self._x[batch, :longest], lengths, self._options.augmentation, generator)
-        with self._noisy_matrices(generator):
-            loss = cross_entropy(self.network(x, lengths), self._labels[batch])
-            self._optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+        loss = cross_entropy(self.network(x, lengths), self._labels[batch])
+        self._optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.network.parameters(), self._options.gradient_clip)
         self._optimizer.step()
         return loss.item()
 
-    @contextmanager
-    def _noisy_matrices(self, generator: torch.Generator) -> Iterator[None]:
-        """Noise as rounding to few bits will bring, so that the loss gets flat where the weights will be rounded."""
-        if not self._options.weight_noise:
-            yield
-            return
-        with torch.no_grad():
-            exact = [matrix.clone() for matrix in self._matrices]
-            for matrix in self._matrices:
-                noise = torch.randn(matrix.shape, generator=generator).to(matrix.device)
-                matrix.add_(noise * (self._options.weight_noise * matrix.abs().max()))
-        yield
-        with torch.no_grad():
-            for matrix, values in zip(self._matrices, exact, strict=True):
-                matrix.copy_(values)
-
-    def _learning_rate(self, epochs: float) -> float:
-        """Rises along a line, falls along a cosine to 0."""
-        progress = epochs / self._options.epochs
-        if progress < WARM_UP:
-            return self._options.learning_rate * progress / WARM_UP
-        fallen = (progress - WARM_UP) / (1.0 - WARM_UP)
-        return self._options.learning_rate * 0.5 * (1.0 + math.cos(math.pi * fallen))
-
     def _validate(self) -> Score:
-        scores = torch.from_numpy(logits(self.network, self._validation))
+        outputs = torch.from_numpy(logits(self.network, self._validation))
         labels = torch.from_numpy(self._validation.labels)
-        n_wrong = int((scores.argmax(dim=1) != labels).sum())
-        return Score(n_wrong, cross_entropy(scores, labels).item(), self.epochs_done)
+        n_wrong = int((outputs.argmax(dim=1) != labels).sum())
+        return Score(n_wrong, cross_entropy(outputs, labels).item(), self.epochs_done)
+
+
+def share_of_peak(progress: float) -> float:
+    """The learning rate at a share of all updates: rises along a line, falls along a cosine to 0."""
+    if progress < WARM_UP:
+        return progress / WARM_UP
+    return 0.5 * (1.0 + math.cos(math.pi * (progress - WARM_UP) / (1.0 - WARM_UP)))
 
 
 def _generator(seed: int, epoch: int) -> torch.Generator:

@@ -35,10 +35,7 @@ class TrainingOptions(Options):
     epochs: int = Field(default=60, ge=1, description="passes over the train split")
     batch_size: int = Field(default=32, ge=1, description="sequences per update")
     learning_rate: float = Field(default=0.01, gt=0.0, description="peak of the learning rate")
-    weight_decay: float = Field(default=0.01, ge=0.0, description="of AdamW, on matrices")
-    weight_noise: float = Field(
-        default=0.0, ge=0.0, description="noise on matrices, relative to each one's largest weight"
-    )
+    weight_decay: float = Field(default=0.05, ge=0.0, description="of AdamW, on matrices")
     gradient_clip: float = Field(default=1.0, gt=0.0, description="largest norm of a gradient")
     seed: int = Field(default=0, ge=0, description="of initial weights, order and changes of the sequences")
     augmentation: Augmentation = Field(

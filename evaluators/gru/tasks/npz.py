@@ -64,7 +64,7 @@ def load_npz(options: NpzOptions, context: Context) -> ClassificationData:
 
 def _read(path: Path) -> Arrays:
     if not path.is_file():
-        raise DataError("there is no such file", where=path, advice="Set `file` of the system")
+        raise DataError("there is no such file", where=path, advice="Set `file` of the task")
     try:
         with path.open("rb") as file:
             archive = np.load(file, allow_pickle=False)

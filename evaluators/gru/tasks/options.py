@@ -45,7 +45,7 @@ def find_folder(root: Path | None, subfolder: str) -> Path:
     Raises:
         DataError: If neither is given, or the folder does not exist.
     """
-    advice = f"Set `root` of the system to the folder of the data, or {DATA_VARIABLE} to the folder above {subfolder}"
+    advice = f"Set `root` of the task to the folder of the data, or {DATA_VARIABLE} to the folder above {subfolder}"
     shared = data_root()
     if root is None and shared is None:
         raise DataError(f"no folder given for {subfolder}", advice=advice)

@@ -27,6 +27,8 @@ _NAME = re.compile(r"(?P<digit>\d)_(?P<speaker>.+)_(?P<take>\d+)")
 class SpokenDigitsOptions(FeatureOptions):
     """Options of `spoken_digits`."""
 
+    # Finer bands tell voices apart rather than words: with 32, unknown speakers are recognized markedly worse.
+    n_mels: int = Field(default=16, ge=4, le=128, description="features: mel bands from 60 Hz to half the sample rate")
     test_speaker: str | None = Field(default=None, description="speaker kept for test; default: a share of all takes")
     validation_speaker: str | None = Field(
         default=None,

@@ -119,7 +119,7 @@ def test_data_folder_is_taken_from_the_environment(tmp_path: Path, monkeypatch: 
 
 def test_no_folder_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TINYPARETO_DATA", raising=False)
-    with pytest.raises(DataError, match=r"no folder given for mnist\. Set `root` of the system .* or TINYPARETO_DATA"):
+    with pytest.raises(DataError, match=r"no folder given for mnist\. Set `root` of the task .* or TINYPARETO_DATA"):
         load("mnist_rows", tmp_path)
 
 
