@@ -40,7 +40,7 @@ def _vnni_peak() -> float:
     code = MachineCode(function)
     numbers = np.ones((_ACCUMULATORS, 16), np.int32)
     macs = _PASSES * _ACCUMULATORS * _MACS_PER_INSTRUCTION
-    return macs / _fastest(lambda: code.call(_PASSES, numbers.ctypes.data)) / 1e9
+    return macs / _fastest(lambda: code(_PASSES, numbers.ctypes.data)) / 1e9
 
 
 def _matrix_product_peak() -> float:

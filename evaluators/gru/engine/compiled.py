@@ -147,7 +147,7 @@ class _Run:
     def call(self, workspace: NDArray[np.uint8], stride: int, logits: NDArray[np.int32]) -> None:
         layers, classifiers = self.population.layers, self.population.classifiers
         assert logits.flags.c_contiguous
-        self.kernel.call(
+        self.kernel(
             layers.ctypes.data + self.index * layers.strides[0],
             layers.shape[1],
             classifiers.ctypes.data + self.index * classifiers.strides[0],

@@ -17,14 +17,13 @@ _serial_numbers = count()
 
 
 class MachineCode:
-    """A function that was compiled for a processor, for as long as this object lives.
+    """A function that was compiled for a processor.
+
+    Calls take addresses as integers, and release the interpreter's lock.
 
     Args:
         function: Takes 64-bit integers and addresses, returns nothing.
         processor: A model, by LLVM's name; empty: the one this runs on.
-
-    Attributes:
-        call: The function; addresses are integers. It releases the interpreter's lock.
 
     Raises:
         RuntimeError: This LLVM does not know an instruction that the function is made of.
@@ -39,7 +38,11 @@ class MachineCode:
         # Where a processor has no fused multiply-add, LLVM calls the C library's.
         library.add_current_process().export_symbol(function.name)
         self._linked = library.link(_linker(), f"{function.name}_{next(_serial_numbers)}")
-        self.call: Callable[..., None] = _signature(function.args)(self._linked[function.name])
+        self._call: Callable[..., None] = _signature(function.args)(self._linked[function.name])
+
+    def __call__(self, *arguments: int) -> None:
+        """Run the function."""
+        self._call(*arguments)
 
 
 def processor_features() -> frozenset[str]:
