@@ -22,7 +22,10 @@ LINKER_SCRIPT = Path(__file__).with_name("link.ld")
 OPTIMIZATION = ("-O2",)
 """The default of `compile_image`: what the cycle figures are measured with."""
 
-_COMMON_FLAGS = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-g1", "-fno-sanitize=all")
+_COMMON_FLAGS = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-g1")
+# The compiler has sanitizers on by default.
+_UNCHECKED = ("-fno-sanitize=all",)
+_TRAPS = ("-fsanitize=undefined", "-fsanitize-trap=undefined")
 _BARE_METAL_FLAGS = (
     "-ffreestanding",
     "-fomit-frame-pointer",
@@ -44,6 +47,7 @@ def compile_image(
     keep: Sequence[str],
     include_directories: Sequence[Path] = (),
     flags: Sequence[str] = OPTIMIZATION,
+    traps_undefined_behaviour: bool = False,
 ) -> Path:
     """Compile and link C sources for a core; what is not reachable from `keep` is left out.
 
@@ -54,6 +58,7 @@ def compile_image(
         keep: Names of the functions and variables that must be in the image.
         include_directories: Where headers are; their headers are part of the cache key.
         flags: Optimization and macros.
+        traps_undefined_behaviour: Make undefined behaviour of the C code a fault; for tests, as it takes cycles.
 
     Returns:
         The path of the ELF file.
@@ -66,6 +71,7 @@ def compile_image(
         *("-target", "thumb-freestanding-eabi", f"-mcpu={core.compiler_cpu}"),
         *_COMMON_FLAGS,
         *_BARE_METAL_FLAGS,
+        *(_TRAPS if traps_undefined_behaviour else _UNCHECKED),
         *flags,
         *("-Wl,--gc-sections", f"-Wl,--entry={keep[0]}"),
         *(f"-Wl,-u,{name}" for name in keep),
@@ -87,7 +93,7 @@ def compile_host_library(
         CompilerError: The sources do not compile or link.
         MissingExtraError: There is no compiler.
     """
-    arguments = [*_COMMON_FLAGS, "-shared", "-fPIC", "-nostdlib", *flags]
+    arguments = [*_COMMON_FLAGS, *_UNCHECKED, "-shared", "-fPIC", "-nostdlib", *flags]
     return _compile(sources, arguments, [], [], include_directories, cache_directory, f"-{sys.platform}.so")
 
 

@@ -21,17 +21,26 @@ from cost_models.packing import fold_zero_point, pack_matrix
 _TESTS = Path(__file__).parent
 _ADDRESS_AND_UNDEFINED = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
-_VARIANTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    "m4_dsp": ("cortex_m4", ()),
-    "m4_dsp_with_traps": ("cortex_m4", ("-fsanitize=undefined", "-fsanitize-trap=undefined")),
-    "m0_portable": ("cortex_m0", ()),
-    "host_portable": ("host", ()),
-    "host_dsp": ("host", (f"-I{_TESTS / 'dsp_on_host'}", "-D__ARM_FEATURE_DSP=1")),
-    "m4_portable": ("cortex_m4", ("-DTP_PORTABLE",)),
-    "m7_dsp": ("cortex_m7", ()),
-    "m33_dsp": ("cortex_m33", ()),
+
+@dataclass(frozen=True)
+class Variant:
+    """What kernels are compiled for: an emulated core, or the host with the sanitizers of its compiler."""
+
+    core: str
+    flags: tuple[str, ...] = ()
+    traps: bool = False
+
+
+_VARIANTS: Mapping[str, Variant] = {
+    "m4_dsp": Variant("cortex_m4"),
+    "m4_dsp_with_traps": Variant("cortex_m4", traps=True),
+    "m0_portable": Variant("cortex_m0"),
+    "host_portable": Variant("host"),
+    "host_dsp": Variant("host", (f"-I{_TESTS / 'dsp_on_host'}", "-D__ARM_FEATURE_DSP=1")),
+    "m4_portable": Variant("cortex_m4", ("-DTP_PORTABLE",)),
+    "m7_dsp": Variant("cortex_m7"),
+    "m33_dsp": Variant("cortex_m33"),
 }
-"""Name -> core, or host with the sanitizers of its compiler, and flags of the compiler."""
 
 _FAST = 4
 
@@ -111,12 +120,13 @@ class Program:
 
 def run(program: Program, variant: str, directory: Path) -> str:
     """Compile and run; returns the first failed expectation. Skips what this machine cannot do."""
-    core, flags = _VARIANTS[variant]
-    if core == "host":
-        return program.failed(_run_on_host(program, directory, flags))
+    chosen = _VARIANTS[variant]
+    if chosen.core == "host":
+        return program.failed(_run_on_host(program, directory, chosen.flags))
     if not is_available():
         pytest.skip("needs the extra mcu")
-    return program.failed(Machine(link(program, directory, core, flags), CORES[core], mcu_cache()).call("check").value)
+    machine = Machine(link(program, directory, chosen), CORES[chosen.core], mcu_cache())
+    return program.failed(machine.call("check").value)
 
 
 def mcu_cache() -> Path:
@@ -124,17 +134,18 @@ def mcu_cache() -> Path:
     return Path(os.environ["TINYPARETO_CACHE"]) / "mcu"
 
 
-def link(program: Program, directory: Path, core: str = "cortex_m4", flags: Sequence[str] = ()) -> Image:
+def link(program: Program, directory: Path, variant: Variant) -> Image:
     """The program with the kernels that it needs."""
     source = directory / "program.c"
     source.write_text(program.source())
     image = compile_image(
         [source, *SOURCES],
-        CORES[core],
+        CORES[variant.core],
         mcu_cache(),
         keep=["check"],
         include_directories=[KERNEL_DIRECTORY, _TESTS],
-        flags=["-O2", *flags],
+        flags=["-O2", *variant.flags],
+        traps_undefined_behaviour=variant.traps,
     )
     return Image.load(image)
 

@@ -75,7 +75,7 @@ def test_what_is_not_kept_is_left_out(source: Path, tmp_path: Path) -> None:
 @needs_mcu
 def test_undefined_behaviour_can_be_made_a_fault(source: Path, tmp_path: Path) -> None:
     source.write_text("int answer(int n);\nint answer(int n) { return n + 1; }\n")
-    image = compile_answer(source, tmp_path, "-O2", "-fsanitize=undefined", "-fsanitize-trap=undefined")
+    image = compile_image([source], M4, tmp_path, keep=["answer"], traps_undefined_behaviour=True)
     machine = Machine(Image.load(image), M4, mcu_cache())
     assert machine.call("answer", 1).value == 2
     with pytest.raises(EmulationError, match="in answer"):

@@ -9,7 +9,7 @@ pytest.importorskip("elftools")
 
 from pathlib import Path
 
-from kernel_programs import Program, link
+from kernel_programs import Program, Variant, link
 from test_kernels_gru import GATES, N_CLASSES, add_layer, linear_map, networks
 
 from cost_models.kernels import GRU_STATE
@@ -31,7 +31,8 @@ from evaluators.gru.integer_gru import IntegerGru, IntegerGruLayer, Linear
 @pytest.mark.parametrize("index", range(0, 28, 5))
 def test_footprints_are_those_of_linked_images(index: int, tmp_path: Path) -> None:
     gru = networks()[index]
-    sections = {section.name: section.n_bytes for section in link(network_program(gru), tmp_path).sections}
+    image = link(network_program(gru), tmp_path, Variant("cortex_m4"))
+    sections = {section.name: section.n_bytes for section in image.sections}
     assert sections[".rodata"] == flash_bytes(gru)
     assert sections[".bss"] == ram_bytes(gru)
 
