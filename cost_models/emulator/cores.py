@@ -30,11 +30,12 @@ class Core:
 CORES: Mapping[str, Core] = MappingProxyType(
     {
         core.name: core
+        # The DSP extension is optional on a Cortex-M33; the usual microcontrollers have it.
         for core in (
             Core("cortex_m0", "cortex_m0", "UC_CPU_ARM_CORTEX_M0", timing="cortex_m0", has_dsp=False),
             Core("cortex_m4", "cortex_m4", "UC_CPU_ARM_CORTEX_M4", timing="cortex_m4", has_dsp=True),
             Core("cortex_m7", "cortex_m7", "UC_CPU_ARM_CORTEX_M7", timing="cortex_m4", has_dsp=True),
-            Core("cortex_m33", "cortex_m33", "UC_CPU_ARM_CORTEX_M33", timing="cortex_m4", has_dsp=True),
+            Core("cortex_m33", "cortex_m33+dsp", "UC_CPU_ARM_CORTEX_M33", timing="cortex_m4", has_dsp=True),
         )
     }
 )

@@ -7,8 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from kernel_programs import Program, run
 
+pytest.importorskip("ziglang")
+pytest.importorskip("unicorn")
+
+from kernel_programs import Program, Variant, link, mcu_cache, run
+
+from cost_models.emulator import CORES, Core, Machine
 from cost_models.kernels import HEADERS, STRUCTS, padded
 
 
@@ -47,6 +52,14 @@ def test_sizes_are_those_in_the_comments(name: str, n_bytes: int) -> None:
     comment = re.search(rf"/\*(?:(?!\*/).)*?(\d+) bytes[^/]*\*/\s*typedef struct {{[^}}]*}} {name};", header, re.DOTALL)
     assert comment is not None
     assert int(comment[1]) == n_bytes
+
+
+@pytest.mark.parametrize("core", CORES.values(), ids=lambda core: core.name)
+def test_dsp_instructions_are_used_where_the_core_has_them(core: Core, tmp_path: Path) -> None:
+    program = Program('#include "tp_simd.h"')
+    program.expect("TP_DSP", "uint32_t", program.declare("const uint32_t", "[] = {TP_DSP}"), [core.has_dsp])
+    machine = Machine(link(program, tmp_path, Variant(core.name)), core, mcu_cache())
+    assert machine.call("check").value == 0
 
 
 def test_tensors_are_padded_to_words() -> None:
