@@ -16,8 +16,12 @@ class MissingExtraError(CostModelError):
     """
 
     def __init__(self, needed_by: str, extra: str) -> None:
-        super().__init__(f"{needed_by} needs an extra: pip install 'tinypareto[{extra}]'")
+        super().__init__(needed_by, extra)  # what pickle calls it with, on the way between processes
         self.extra = extra
+
+    def __str__(self) -> str:
+        needed_by, extra = self.args
+        return f"{needed_by} needs an extra: pip install 'tinypareto[{extra}]'"
 
 
 class CompilerError(CostModelError):
