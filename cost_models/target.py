@@ -50,7 +50,7 @@ class Kernel(Options):
     activation_bits: int = Field(32, ge=1, le=32, description="widest activations that it takes")
     cycles: dict[Term, float] = Field(min_length=1, description="term -> cycles for each")
     held_out_error: FitError | None = Field(None, description="error on measurements not used for fitting")
-    error_band: ErrorBand | None = Field(None, description="instead of the target's, for this kernel")
+    error_band: ErrorBand | None = Field(default=None, description="instead of the target's, for this kernel")
     source: str = Field(min_length=1, description="where the coefficients come from")
 
     @model_validator(mode="after")
@@ -64,7 +64,7 @@ class Kernel(Options):
 
 
 class TargetFile(Options):
-    """A target as written. Either `kernels` or `based_on` says how long the kernels take."""
+    """A target as written. Kinds of operator that `kernels` does not have are those of `based_on`."""
 
     name: str = Field(min_length=1, max_length=100, description="what reports call it")
     description: str = Field(min_length=1, description="one line about it")
@@ -81,13 +81,13 @@ class TargetFile(Options):
     validated: bool = Field(description="whether predictions were compared with measurements")
     validation: str = Field(min_length=1, description="with which measurements, and the error found")
     error_band: ErrorBand = Field(description="how far the truth may lie from the prediction")
+    based_on: str | None = Field(None, description="shipped target whose kernels serve where this one has none")
     kernels: list[Kernel] | None = Field(None, min_length=1, description="a row for each kernel")
-    based_on: str | None = Field(None, description="shipped target whose kernels this one has")
 
     @model_validator(mode="after")
     def _has_kernels(self) -> TargetFile:
-        if (self.kernels is None) == (self.based_on is None):
-            raise ValueError("a target has either kernels or based_on")
+        if self.kernels is None and self.based_on is None:
+            raise ValueError("a target needs kernels, or based_on: the name of a shipped target")
         return self
 
 
@@ -97,7 +97,7 @@ class Target:
 
     Attributes:
         facts: What the file says.
-        kernels: Its rows, or those of the target that it is based on.
+        kernels: Its rows, and those of the target that it is based on.
     """
 
     facts: TargetFile
@@ -187,12 +187,20 @@ def read_target(path: Path) -> Target:
         facts = TargetFile.model_validate(document.data)
     except ValidationError as error:
         raise UserError(problems_of(error, TargetFile), document.where) from error
-    if facts.kernels is not None:
-        return Target(facts, tuple(facts.kernels))
-    base = str(facts.based_on)
-    if base not in target_names():
-        raise UserError([unknown(("based_on",), "target", base, target_names())], document.where)
-    return Target(facts, _shipped(base).kernels)
+    if facts.based_on is None:
+        return Target(facts, tuple(facts.kernels or ()))
+    if facts.based_on not in target_names():
+        raise UserError([unknown(("based_on",), "target", facts.based_on, target_names())], document.where)
+    own = {kind for kernel in facts.kernels or () for kind in kernel.kinds}
+    return Target(facts, (*(facts.kernels or ()), *_inherited(_shipped(facts.based_on), own)))
+
+
+def _inherited(base: Target, own: set[str]) -> Iterator[Kernel]:
+    """Rows for the kinds that a target has none of its own for."""
+    for kernel in base.kernels:
+        kinds = [kind for kind in kernel.kinds if kind not in own]
+        if kinds:
+            yield kernel.model_copy(update={"kinds": kinds})
 
 
 @cache

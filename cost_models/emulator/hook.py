@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cost_models.emulator.extras import require
 from cost_models.emulator.toolchain import compile_host_library
+from cost_models.extras import require
 
 HOOK_SOURCE = Path(__file__).with_name("block_hook.c")
 
@@ -52,8 +52,8 @@ class BlockHook:
     """
 
     def __init__(self, emulator: Any, code: bytes, code_start: int, cache_directory: Path) -> None:
-        binding = require("unicorn.unicorn_py3.unicorn", "emulating a Cortex-M")
-        constants = require("unicorn.unicorn_const", "emulating a Cortex-M")
+        binding = require("unicorn.unicorn_py3.unicorn", "emulating a Cortex-M", "mcu")
+        constants = require("unicorn.unicorn_const", "emulating a Cortex-M", "mcu")
         self._library = ctypes.CDLL(str(compile_host_library([HOOK_SOURCE], cache_directory)))
         self._code = np.frombuffer(code, np.uint8).copy()
         # One entry more than there are halfwords: "the block before the first".

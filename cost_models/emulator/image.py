@@ -9,8 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from cost_models.emulator.extras import require
 from cost_models.errors import ImageError
+from cost_models.extras import require
 
 FLASH_START = 0x0800_0000
 FLASH_BYTES = 16 << 20
@@ -69,8 +69,8 @@ class Image:
             ImageError: The file is not a 32-bit little-endian ARM image or reaches outside of the memory map.
             MissingExtraError: The package that reads ELF files is not installed.
         """
-        elf_file = require("elftools.elf.elffile", "reading a linked image")
-        elf_error = require("elftools.common.exceptions", "reading a linked image").ELFError
+        elf_file = require("elftools.elf.elffile", "reading a linked image", "mcu")
+        elf_error = require("elftools.common.exceptions", "reading a linked image", "mcu").ELFError
         with path.open("rb") as stream:
             try:
                 elf = elf_file.ELFFile(stream)

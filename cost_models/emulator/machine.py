@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from cost_models.emulator.cores import Core
-from cost_models.emulator.extras import require
 from cost_models.emulator.hook import BLOCK_CHANGED, LIMIT_REACHED, BlockHook
 from cost_models.emulator.image import FLASH_START, RAM_BYTES, RAM_START, Image
 from cost_models.emulator.profile import Profile, Profiler
 from cost_models.emulator.timing import TIMINGS
 from cost_models.errors import EmulationError, ImageError
+from cost_models.extras import require
 
 DEFAULT_MAX_INSTRUCTIONS = 2_000_000_000
 _PAGE_BYTES = 4096
@@ -72,8 +72,8 @@ class Machine:
     def __init__(self, image: Image, core: Core, cache_directory: Path) -> None:
         self.image = image
         self.core = core
-        self._unicorn = require("unicorn", "emulating a Cortex-M")
-        self._arm = require("unicorn.arm_const", "emulating a Cortex-M")
+        self._unicorn = require("unicorn", "emulating a Cortex-M", "mcu")
+        self._arm = require("unicorn.arm_const", "emulating a Cortex-M", "mcu")
         flash = _flash_content(image)
         self._emulator = self._start(flash)
         self._free = _first_free_address(image)

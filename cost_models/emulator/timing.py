@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from cost_models.emulator.extras import require
+from cost_models.extras import require
 
 TAKEN_BRANCH_CYCLES = 2
 """Added to a block's cycles each time that its exit is taken."""
@@ -49,8 +49,8 @@ def decode(code: bytes, address: int) -> list[Instruction]:
     Raises:
         MissingExtraError: There is no disassembler.
     """
-    capstone = require("capstone", "counting cycles")
-    arm = require("capstone.arm", "counting cycles")
+    capstone = require("capstone", "counting cycles", "mcu")
+    arm = require("capstone.arm", "counting cycles", "mcu")
     disassembler = capstone.Cs(capstone.CS_ARCH_ARM, capstone.CS_MODE_THUMB | capstone.CS_MODE_MCLASS)
     disassembler.detail = True
     instructions = []

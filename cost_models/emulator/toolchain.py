@@ -15,8 +15,8 @@ from functools import cache
 from pathlib import Path
 
 from cost_models.emulator.cores import Core
-from cost_models.emulator.extras import require
 from cost_models.errors import CompilerError
+from cost_models.extras import require
 
 LINKER_SCRIPT = Path(__file__).with_name("link.ld")
 OPTIMIZATION = ("-O2",)
@@ -104,7 +104,7 @@ def compiler_version() -> str:
     Raises:
         MissingExtraError: There is no compiler.
     """
-    require("ziglang", "compiling C for a microcontroller")
+    require("ziglang", "compiling C for a microcontroller", "mcu")
     return f"zig {_run([sys.executable, '-m', 'ziglang', 'version']).stdout.strip()}"
 
 

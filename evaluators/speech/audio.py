@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cost_models.extras import require
 from evaluators.errors import DataError
-from evaluators.speech.extras import require
 from evaluators.speech.levels import is_silent
 from evaluators.speech.sound import SAMPLE_RATE_HZ, Samples
 
@@ -56,14 +56,14 @@ def resampled(samples: Samples, rate_hz: int) -> Samples:
     """The same sound at `SAMPLE_RATE_HZ`, from its beginning to its end; may overshoot full scale a little."""
     if rate_hz == SAMPLE_RATE_HZ:
         return samples
-    soxr: Any = require("soxr", "resampling")
+    soxr: Any = require("soxr", "resampling", "speech")
     result: Samples = soxr.resample(samples, rate_hz, SAMPLE_RATE_HZ, quality="HQ")
     return result
 
 
 def _decode(path: Path) -> tuple[NDArray[np.float32], int]:
     """Samples of shape (n_samples, n_channels), and their rate; the header is checked before anything is decoded."""
-    soundfile: Any = require("soundfile", "reading audio files")
+    soundfile: Any = require("soundfile", "reading audio files", "speech")
     try:
         with soundfile.SoundFile(path) as file:
             _check_duration(path, file.frames, file.samplerate)

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cost_models.extras import require
 from evaluators.errors import DataError
-from evaluators.speech.extras import require
 from evaluators.speech.sound import SAMPLE_RATE_HZ, Samples
 
 P835_FILE = "sig_bak_ovr.onnx"
@@ -119,7 +119,7 @@ def _slaney_mel(hz: float) -> float:
 
 
 def _open(path: Path) -> Any:
-    runtime: Any = require("onnxruntime", "DNSMOS", extra="onnx")
+    runtime: Any = require("onnxruntime", "DNSMOS", "onnx")
     if not path.is_file():
         raise DataError("there is no such file", where=path, expected=f"DNSMOS's {path.name}")
     options = runtime.SessionOptions()

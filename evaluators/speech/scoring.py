@@ -14,11 +14,11 @@ from typing import Self
 
 from pebble import ProcessExpired, ProcessPool
 
+from cost_models.extras import require
 from evaluators.errors import DataError
 from evaluators.progress import Progress, Silent
 from evaluators.speech.clip_scores import DNSMOS_METRICS, WORST, Score, score_clip, unscored
 from evaluators.speech.dnsmos import P808_FILE, P835_FILE, DnsMos
-from evaluators.speech.extras import require
 from evaluators.speech.score_cache import Key, ScoreCache, content_hash, key
 from evaluators.speech.sound import Samples
 from evaluators.storage import HASH_LENGTH
@@ -82,7 +82,7 @@ class Scorer:
         if unknown:
             raise ValueError(f"no speech metric {unknown[0]!r}; there are {', '.join(WORST)}")
         if "pesq" in metrics:
-            require("pesq", "PESQ")
+            require("pesq", "PESQ", "speech")
         self.metrics = tuple(metrics)
         self._labels = _labels(self.metrics, dnsmos)
         self._cache = cache
@@ -201,6 +201,6 @@ def _labels(metrics: Sequence[str], dnsmos: Path | None) -> dict[str, str]:
         path = dnsmos / (P808_FILE if name == "dnsmos_p808" else P835_FILE)
         if not path.is_file():
             raise DataError("there is no such file", where=path, expected=f"DNSMOS's {path.name}")
-        require("onnxruntime", "DNSMOS", extra="onnx")
+        require("onnxruntime", "DNSMOS", "onnx")
         labels[name] = f"{name}@{hashlib.sha256(path.read_bytes()).hexdigest()[:HASH_LENGTH]}"
     return labels

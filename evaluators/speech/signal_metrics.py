@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from evaluators.speech.extras import require
+from cost_models.extras import require
 from evaluators.speech.sound import SAMPLE_RATE_HZ, Samples
 
 SI_SDR_RANGE_DB = (-30.0, 100.0)
@@ -42,7 +42,7 @@ def pesq_wide_band(clean: Samples, output: Samples) -> float:
         UnscorableError: If PESQ finds no speech in either, or they are too short.
         MissingExtraError: If the extra `speech` is not installed.
     """
-    pesq: Any = require("pesq", "PESQ")
+    pesq: Any = require("pesq", "PESQ", "speech")
     try:
         return float(pesq.pesq(SAMPLE_RATE_HZ, clean, output, "wb"))
     except pesq.BufferTooShortError as error:

@@ -17,9 +17,9 @@ from typing import IO, Any
 
 import numpy as np
 
+from cost_models.extras import require
 from evaluators.errors import EvaluationError
 from evaluators.speech.audio import resampled
-from evaluators.speech.extras import require
 from evaluators.speech.sound import Samples
 
 _PROGRAM = Path(__file__).with_name("espeak_process.py")
@@ -54,7 +54,7 @@ def synthesize(script: Sequence[Utterance]) -> Iterator[Samples]:
         EvaluationError: If eSpeak NG does not start, or does not know a voice.
         MissingExtraError: If the extra `speech` is not installed.
     """
-    loader: Any = require("espeakng_loader", "built-in speech")
+    loader: Any = require("espeakng_loader", "built-in speech", "speech")
     request = {
         "library": loader.get_library_path(),
         "data": loader.get_data_path(),

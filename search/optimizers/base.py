@@ -110,6 +110,15 @@ class Unseen:
                 return candidate
         return self._draw_from_rest() if self._is_enumerable() else self._walk()
 
+    def draw_near(self, configuration: Configuration) -> Configuration | None:
+        """A configuration not seen yet, one step from that one if there is any such; now marked as seen."""
+        near = [c for c in self._space.neighbours(configuration) if c in self]
+        if not near:
+            return self.draw()
+        chosen = near[int(self._rng.integers(len(near)))]
+        self.add(chosen)
+        return chosen
+
     def _is_enumerable(self) -> bool:
         return self._space.size is not None and self._space.size <= self.ENUMERABLE
 
@@ -125,6 +134,8 @@ class Unseen:
         place = self._space.sample(self._rng)
         for _ in range(10 * self.DRAWS):
             steps = list(self._space.neighbours(place))
+            if not steps:  # an interval of which a float knows a single number
+                return None
             place = steps[int(self._rng.integers(len(steps)))]
             if self.add(place):
                 return place

@@ -77,39 +77,45 @@ class GeneticSearch:
         self._select = select
         self._mate_by_crowding = mate_by_crowding
         self._operators = Variation(problem.space, options)
-        self._random = random.Random(seed)
+        self._randomness = Randomness(seed)
         self._unseen = Unseen(problem.space, np.random.default_rng(seed))
         self._survivors: list[Individual] = []
         self._newcomers: list[Individual] = []
+        self._siblings: list[Individual] = []
 
     def ask(self, n: int) -> list[Configuration]:
-        """Children of the survivors; random configurations as long as there are too few."""
+        """Children of the survivors; random configurations as long as there are too few.
+
+        One after the other: a smaller `n` gives the beginning of what a larger one gives, so that a run whose budget
+        is raised later goes on as if it had always been that large.
+        """
         if len(self._survivors) < 4:
             drawn = (self._unseen.draw() for _ in range(n))
             return [configuration for configuration in drawn if configuration is not None]
-        with deap_randomness(self._random):
-            children = self._children(n)
-            return [c for c in (self._unseen_variant(child) for child in children) if c is not None]
+        with self._randomness.of_deap():
+            children = (self._unseen_variant(self._child()) for _ in range(n))
+            return [configuration for configuration in children if configuration is not None]
 
     def tell(self, observations: Sequence[Observation]) -> None:
         """Select the survivors once a whole generation has been told."""
+        self._siblings = []
         for observation in observations:
             self._unseen.add(observation.configuration)
             codes = self._problem.space.encode(observation.configuration).tolist()
             self._newcomers.append(Individual(codes, observation, self._problem.n_objectives))
         if len(self._newcomers) >= self._options.population or not self._survivors:
-            with deap_randomness(self._random):
+            with self._randomness.of_deap():
                 fronts = ranked_fronts(self._survivors + self._newcomers)
                 self._survivors = self._select(fronts, self._options.population)
             self._newcomers = []
 
-    def _children(self, n: int) -> list[Individual]:
-        children: list[Individual] = []
-        while len(children) < n:
+    def _child(self) -> Individual:
+        """The next child; two parents have two."""
+        if not self._siblings:
             a, b = (self._copy(parent) for parent in self._parents())
             self._operators.cross(a, b)
-            children += [a, b]
-        return children[:n]
+            self._siblings = [b, a]
+        return self._siblings.pop()
 
     def _parents(self) -> list[Individual]:
         if self._mate_by_crowding:
@@ -165,16 +171,29 @@ class Variation:
         return (gene for gene, is_real in enumerate(self._is_real) if is_real)
 
 
-@contextmanager
-def deap_randomness(source: random.Random) -> Iterator[None]:
-    """Let DEAP, which draws from Python's global generator, draw from `source` instead."""
-    outside = random.getstate()
-    random.setstate(source.getstate())
-    try:
-        yield
-    finally:
-        source.setstate(random.getstate())
-        random.setstate(outside)
+class Randomness:
+    """A seeded source for DEAP, which draws from the global generators of Python and NumPy.
+
+    Args:
+        seed: Of both.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._python = random.Random(seed).getstate()
+        self._numpy = np.random.RandomState(seed).get_state()
+
+    @contextmanager
+    def of_deap(self) -> Iterator[None]:
+        """Lend the global generators to DEAP; others find them as they left them."""
+        outside = random.getstate(), np.random.get_state()  # noqa: NPY002
+        random.setstate(self._python)
+        np.random.set_state(self._numpy)  # noqa: NPY002
+        try:
+            yield
+        finally:
+            self._python, self._numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
+            random.setstate(outside[0])
+            np.random.set_state(outside[1])  # noqa: NPY002
 
 
 def ranked_fronts(individuals: Sequence[Individual]) -> list[list[Individual]]:
@@ -213,7 +232,7 @@ def select_by_reference_points(
 ) -> Callable[[list[list[Individual]], int], list[Individual]]:
     """NSGA-III: niches around reference points, about as many points as individuals."""
     divisions = 1
-    while len(tools.uniform_reference_points(n_objectives, divisions + 1)) <= population and n_objectives > 1:
+    while len(tools.uniform_reference_points(n_objectives, divisions + 1)) <= population:
         divisions += 1
     points = tools.uniform_reference_points(n_objectives, divisions)
 
@@ -233,6 +252,8 @@ def nsga2(problem: SearchProblem, options: GeneticOptions, seed: int) -> Genetic
 
 def nsga3(problem: SearchProblem, options: GeneticOptions, seed: int) -> GeneticSearch:
     """NSGA-III."""
+    if problem.n_objectives == 1:  # a single niche: reference points say nothing, and DEAP's sorting fails
+        return nsga2(problem, options, seed)
     select = select_by_reference_points(problem.n_objectives, options.population)
     return GeneticSearch(problem, options, seed, select, mate_by_crowding=False)
 

@@ -10,9 +10,9 @@ import pytest
 from kernel_programs import mcu_cache
 
 from cost_models.emulator import CORES, Image, compile_host_library, compile_image, compiler_version, is_available
-from cost_models.emulator.extras import require
 from cost_models.emulator.machine import Machine
 from cost_models.errors import CompilerError, EmulationError, ImageError, MissingExtraError
+from cost_models.extras import require
 
 needs_mcu = pytest.mark.skipif(not is_available(), reason="needs the extra mcu")
 M4 = CORES["cortex_m4"]
@@ -110,15 +110,6 @@ def test_a_missing_extra_is_one_line(module: str, monkeypatch: pytest.MonkeyPatc
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(MissingExtraError) as caught:
-        require(module, "counting cycles")
+        require(module, "counting cycles", "mcu")
     assert str(caught.value) == "counting cycles needs an extra: pip install 'tinypareto[mcu]'"
     assert not is_available()
-
-
-def test_an_error_inside_of_an_extra_is_not_taken_for_its_absence(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "broken_extra.py").write_text("import not_there_at_all\n")
-    monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(ModuleNotFoundError, match="not_there_at_all"):
-        require("broken_extra", "counting cycles")

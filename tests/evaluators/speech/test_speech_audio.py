@@ -5,10 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cost_models.errors import MissingExtraError
 from evaluators.errors import DataError
 from evaluators.speech.audio import read_audio
-from evaluators.speech.extras import require
 
 pytest.importorskip("soundfile")
 pytest.importorskip("soxr")
@@ -111,15 +109,3 @@ def test_ten_hours_are_refused_before_they_are_decoded(write, monkeypatch):
 def test_missing_file(tmp_path):
     with pytest.raises(DataError, match=r"gone\.wav: cannot be read"):
         read_audio(tmp_path / "gone.wav")
-
-
-def test_missing_extra_is_one_line():
-    with pytest.raises(MissingExtraError, match=r"^reading tapes needs an extra: pip install 'tinypareto\[speech\]'$"):
-        require("no_such_package_of_tapes", "reading tapes")
-
-
-def test_missing_dependency_of_an_extra_is_not_hidden(tmp_path, monkeypatch):
-    (tmp_path / "half_installed.py").write_text("import no_such_package_of_tapes\n")
-    monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(ModuleNotFoundError, match="no_such_package_of_tapes"):
-        require("half_installed", "reading tapes")

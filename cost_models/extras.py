@@ -8,15 +8,14 @@ from types import ModuleType
 
 from cost_models.errors import MissingExtraError
 
-_MODULES = ("ziglang", "unicorn", "capstone", "elftools")
 
-
-def require(module: str, needed_by: str) -> ModuleType:
-    """Import a module of the extra `mcu`.
+def require(module: str, needed_by: str, extra: str) -> ModuleType:
+    """Import a module of an extra.
 
     Args:
         module: Dotted name, such as `elftools.elf.elffile`.
         needed_by: What cannot be done without it, as the subject of a sentence.
+        extra: The extra that installs it.
 
     Raises:
         MissingExtraError: Its package is not installed.
@@ -26,9 +25,9 @@ def require(module: str, needed_by: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != module.partition(".")[0]:
             raise
-        raise MissingExtraError(needed_by, "mcu") from error
+        raise MissingExtraError(needed_by, extra) from error
 
 
-def is_available() -> bool:
-    """Whether all packages of the extra `mcu` are installed."""
-    return all(importlib.util.find_spec(module) is not None for module in _MODULES)
+def are_installed(*packages: str) -> bool:
+    """Whether all of these packages can be imported."""
+    return all(importlib.util.find_spec(package) is not None for package in packages)
