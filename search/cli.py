@@ -161,6 +161,31 @@ def cost(
 
 
 @app.command()
+def calibrate(
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="A name of `list targets`, or ./FILE.yaml.")],
+    measurements: Annotated[
+        Path | None, typer.Option(metavar="FILE.csv", help="Cycles that you measured on your board; docs/targets.md.")
+    ] = None,
+    clock_hz: Annotated[int | None, typer.Option(min=10_000, help="Your board's clock; default: the target's.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE.yaml", help="Where to write the refitted target.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Refit our kernels' cycles by emulation or, from your measurements, the constants of your board."""
+    from search.calibrating import refit_board, refit_kernels
+
+    if measurements is None and clock_hz is not None:
+        raise SpecError.plain("--clock-hz is for --measurements")
+    refit = refit_kernels(target) if measurements is None else refit_board(target, measurements, clock_hz, out)
+    if out is not None:
+        refit.write(out)
+    if as_json:
+        _print_json(refit.summary)
+        return
+    written = {"written to": out} if out else {"not written": "say --out FILE.yaml"}
+    _print_pairs(Console(), {**refit.summary, **written})
+
+
+@app.command()
 def front(
     run: RunPath,
     as_json: AsJson = False,
