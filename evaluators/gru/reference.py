@@ -46,8 +46,15 @@ def infer(gru: IntegerGru, x: NDArray[np.int8], lengths: NDArray[np.int64]) -> R
         gru: The network.
         x: Quantized features, shape (n_sequences, n_steps, n_features).
         lengths: Steps of each sequence, shape (n_sequences,).
+
+    Raises:
+        ValueError: The sequences do not suit the network, or are longer than the array they are in.
     """
-    n_sequences, n_steps, _ = x.shape
+    n_sequences, n_steps, n_features = x.shape
+    if n_features != (n_inputs := gru.layers[0].input_new.linear.weight.shape[1]):
+        raise ValueError(f"sequences of {n_features} features, network of {n_inputs} inputs")
+    if np.any(lengths > n_steps):
+        raise ValueError(f"a sequence of {lengths.max()} steps in an array of {n_steps}")
     states = [np.full((n_sequences, layer.n_hidden), layer.initial_state, np.int64) for layer in gru.layers]
     for step in range(n_steps):
         is_running = (step < lengths)[:, None]

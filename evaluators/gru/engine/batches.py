@@ -51,8 +51,14 @@ class Batch:
 
 
 def pack(sequences: Sequences, input_format: Format, instructions: Instructions) -> Batch:
-    """Quantize sequences and put them side by side."""
+    """Quantize sequences and put them side by side.
+
+    Raises:
+        ValueError: A sequence is longer than the array it is in.
+    """
     n, n_steps, n_features = sequences.x.shape
+    if np.any(sequences.lengths > n_steps):
+        raise ValueError(f"a sequence of {sequences.lengths.max()} steps in an array of {n_steps}")
     lanes, group = instructions.lanes, instructions.group
     n_blocks, n_groups = -(-n // lanes), -(-n_features // group)
     order = np.zeros((n_blocks, lanes), np.int64)

@@ -122,6 +122,9 @@ class CompiledEngine:
         # the first n of some sequences are a new object each time, and the same arrays.
         x, lengths = sequences.x, sequences.lengths
         key = (x.ctypes.data, *x.shape, *x.strides, lengths.ctypes.data, *lengths.strides, bits)
+        n_inputs = self._calibrated.weights.layers[0].n_inputs
+        if x.shape[2] != n_inputs:
+            raise ValueError(f"sequences of {x.shape[2]} features, network of {n_inputs} inputs")
         if key not in self._batches:
             batch = pack(sequences, self._calibrated.format("input", bits), self._instructions)
             self._batches[key] = (sequences, batch)

@@ -32,6 +32,7 @@ class Engine(Protocol):
 
         Raises:
             QuantizationError: The formats of a candidate cannot be expressed by the integer arithmetic.
+            ValueError: Widths or sequences do not suit the network.
         """
 
     def final_states(self, widths: Widths, sequences: Sequences) -> tuple[Integers, ...]:

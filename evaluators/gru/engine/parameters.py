@@ -66,7 +66,11 @@ def population_of(calibrated: CalibratedGru, prepared: PreparedArrays, widths: S
 
     Raises:
         QuantizationError: The formats of a candidate cannot be expressed by the integer arithmetic.
+        ValueError: Widths are for another number of layers.
     """
+    for candidate in widths:
+        if candidate.n_layers != calibrated.n_layers:
+            raise ValueError(f"widths for {candidate.n_layers} layers, network of {calibrated.n_layers}")
     bits = np.array([candidate.bits for candidate in widths], np.int64)
     return _Builder(calibrated, prepared, bits).build()
 

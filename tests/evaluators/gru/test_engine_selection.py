@@ -111,6 +111,19 @@ def test_other_data_of_the_same_shape_are_other_data(calibrated: CalibratedGru, 
     np.testing.assert_array_equal(engine.logits(widths, shorter), reference.logits(widths, shorter))
 
 
+@pytest.mark.parametrize("name", ["auto", "reference"])
+def test_what_does_not_suit_the_network_is_refused(
+    name: selection.EngineName, calibrated: CalibratedGru, data: Sequences, widths: list[Widths]
+) -> None:
+    engine = select_engine(calibrated, name)
+    with pytest.raises(ValueError, match="widths for 2 layers, network of 1"):
+        engine.logits(random_widths(np.random.default_rng(0), "paper", 2, 1), data)
+    with pytest.raises(ValueError, match="sequences of 2 features, network of 3 inputs"):
+        engine.logits(widths, replace(data, x=data.x[:, :, :2]))
+    with pytest.raises(ValueError, match="a sequence of 5 steps in an array of 4"):
+        engine.logits(widths, replace(data, x=data.x[:, :4]))
+
+
 def test_a_fresh_process_needs_no_large_libraries() -> None:
     code = (
         "import sys, numpy as np; from evaluators.gru.engine import select_engine;"
