@@ -150,7 +150,7 @@ def gp(problem: SearchProblem, options: BayesianOptions, seed: int) -> SamplerSe
     """Gaussian process."""
     with _knowing_that_it_is_experimental():
         sampler = optuna.samplers.GPSampler(n_startup_trials=options.startup, seed=seed, deterministic_objective=True)
-    return SamplerSearch(problem, options, seed, sampler)
+    return GaussianProcessSearch(problem, options, seed, sampler)
 
 
 @contextmanager
