@@ -1,22 +1,39 @@
-"""The operator table of an integer GRU: MACs, bytes as stored, and the buffers that inference needs."""
+"""The operator table of an integer GRU, its bytes those of the exported C: MACs, flash, and the buffers in RAM."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
+from operator import itemgetter
 from types import MappingProxyType
+from typing import Any, NamedTuple
 
-from cost_models import Buffer, Operator, Workload, bytes_of, packed_matrix_bytes
-from evaluators.gru.operators import LOOKUPS, MATRIX_PRODUCTS, NARROW_BITS, OPERATORS, SUMS, Widths, layer_prefix
+from cost_models import Buffer, Operator, Workload, packed_matrix_bytes
+from cost_models.kernels import GRU_STATE
+from cost_models.kernels.footprint import (
+    CELL_BYTES,
+    COMPLEMENT_BYTES,
+    PRODUCT_BYTES,
+    SUM_BYTES,
+    classifier_bytes,
+    look_up_bytes,
+    matrix_product_bytes,
+    tensor_bytes,
+)
+from evaluators.gru.operators import (
+    LOOKUPS,
+    MATRIX_PRODUCTS,
+    NARROW_BITS,
+    OPERATORS,
+    SUMS,
+    Widths,
+    layer_prefix,
+    slot_index,
+)
 
-BIAS_BYTES = 4
-REQUANTIZATION_BYTES = 12
-"""Multiplier, shift, zero point and limits of one output tensor."""
-PRODUCT_BYTES = REQUANTIZATION_BYTES + 4
-"""A requantization and the zero points of both operands."""
-SUM_BYTES, WIDE_SUM_BYTES = 16, 24
-"""Two multipliers, constant (32 or 64 bits), shift and limits."""
+CLASSIFIER = "classifier"
+"""The operator that runs once an inference; all others run once a step."""
 
 _READS = {
     "add_reset": ("input_reset.output", "hidden_reset.output"),
@@ -32,6 +49,15 @@ _READS = {
     "add_state": ("mul_new", "mul_state"),
 }
 """The tensors that each element-wise operator reads."""
+
+_CONSTANT_BYTES = {
+    **dict.fromkeys(SUMS, SUM_BYTES),
+    # The last operator of a cell: with it go the cell's sizes and flags and the addresses of its state.
+    "add_state": SUM_BYTES + CELL_BYTES + GRU_STATE.itemsize,
+    "complement_update": COMPLEMENT_BYTES,
+    **dict.fromkeys(("mul_reset", "mul_new", "mul_state"), PRODUCT_BYTES),
+}
+"""Flash of the element-wise operators without a table."""
 
 
 @dataclass(frozen=True)
@@ -58,113 +84,159 @@ class GruShape:
 
 
 def gru_workload(shape: GruShape, widths: Widths) -> Workload:
-    """The operators of one inference: every operator of every layer once a step, the classifier once."""
-    return Workload(tuple(_operators(shape, widths)), tuple(_buffers(shape, widths)))
+    """The operators of one inference: every operator of every layer once a step, the classifier once.
+
+    A search costs thousands of configurations of one shape: operators are made once for the widths that they depend on.
+    """
+    bits = widths.bits
+    found = [make(widths_of(bits)) for widths_of, make in _entries(shape)]
+    operators = tuple([operator for operator in found if operator is not None])
+    return Workload(operators, _buffers(shape, tuple([pick(bits) for pick in _state_widths(shape.n_layers)])))
 
 
-def _operators(shape: GruShape, widths: Widths) -> Iterator[Operator]:
-    for layer in range(shape.n_layers):
-        prefix = layer_prefix(layer)
-        for operator in OPERATORS:
-            if operator in MATRIX_PRODUCTS:
-                columns = shape.n_inputs(layer) if operator.startswith("input") else shape.n_hidden
-                weight, out = widths[f"{prefix}{operator}.weight"], widths[f"{prefix}{operator}.output"]
-                yield _matrix_product(prefix + operator, shape.n_hidden, columns, weight, out, shape.n_steps)
-            else:
-                read = tuple(widths[prefix + name] for name in _READS[operator])
-                yield _element_wise(
-                    prefix + operator, operator, shape.n_hidden, read, widths[prefix + operator], shape.n_steps
-                )
-        if widths[f"{prefix}state"] != widths[f"{prefix}add_state"]:
-            carried, read_bits = widths[f"{prefix}add_state"], widths[f"{prefix}state"]
-            yield _read_state(f"{prefix}state", shape.n_hidden, carried, read_bits, shape.n_steps)
-    yield _classifier(shape.n_classes, shape.n_hidden, widths["classifier"])
+class _Entry(NamedTuple):
+    """An operator by the widths that it depends on.
 
+    Attributes:
+        widths_of: Picks them from those of all slots.
+        operator: Makes the operator; None where these widths need none.
+    """
 
-@lru_cache(maxsize=4096)
-def _matrix_product(name: str, rows: int, columns: int, weight_bits: int, output_bits: int, n_steps: int) -> Operator:
-    return Operator(
-        name=name,
-        kind="matrix_vector",
-        macs=rows * columns,
-        weight_count=rows * columns,
-        weight_bits=weight_bits,
-        weight_bytes=packed_matrix_bytes(rows, columns, weight_bits),
-        constant_count=rows,
-        constant_bytes=BIAS_BYTES * rows + REQUANTIZATION_BYTES,
-        input_elements=columns,
-        output_elements=rows,
-        output_bits=output_bits,
-        executions=n_steps,
-        shape=MappingProxyType({"rows": rows, "columns": columns}),
-    )
-
-
-@lru_cache(maxsize=16384)
-def _element_wise(
-    name: str, operator: str, n: int, read_bits: tuple[int, ...], output_bits: int, n_steps: int
-) -> Operator:
-    if operator in LOOKUPS:
-        kind, constants = "lookup", 2 ** read_bits[0]
-    elif operator in SUMS or operator == "complement_update":
-        kind = "sum"
-        constants = WIDE_SUM_BYTES if max(*read_bits, output_bits) > NARROW_BITS else SUM_BYTES
-    else:
-        kind, constants = "product", PRODUCT_BYTES
-    return Operator(
-        name=name,
-        kind=kind,
-        constant_bytes=constants,
-        input_elements=n * len(read_bits),
-        input_bits=max(read_bits),
-        output_elements=n,
-        output_bits=output_bits,
-        executions=n_steps,
-        shape=MappingProxyType({"elements": n, "operands": len(read_bits)}),
-    )
-
-
-@lru_cache(maxsize=4096)
-def _read_state(name: str, n: int, carried_bits: int, read_bits: int, n_steps: int) -> Operator:
-    return Operator(
-        name=name,
-        kind="requantize",
-        constant_bytes=REQUANTIZATION_BYTES,
-        input_elements=n,
-        input_bits=carried_bits,
-        output_elements=n,
-        output_bits=read_bits,
-        executions=n_steps,
-        shape=MappingProxyType({"elements": n, "operands": 1}),
-    )
+    widths_of: Callable[[tuple[int, ...]], Any]
+    operator: Callable[[Any], Operator | None]
 
 
 @lru_cache(maxsize=64)
-def _classifier(n_classes: int, n_hidden: int, weight_bits: int) -> Operator:
-    return Operator(
-        name="classifier",
-        kind="fully_connected",
-        macs=n_classes * n_hidden,
-        weight_count=n_classes * n_hidden,
-        weight_bits=weight_bits,
-        weight_bytes=packed_matrix_bytes(n_classes, n_hidden, weight_bits),
-        constant_count=n_classes,
-        constant_bytes=BIAS_BYTES * n_classes,
-        input_elements=n_hidden,
-        output_elements=n_classes,
-        output_bits=32,
-        shape=MappingProxyType({"rows": n_classes, "columns": n_hidden}),
-    )
+def _entries(shape: GruShape) -> tuple[_Entry, ...]:
+    return tuple(_entries_of(shape))
 
 
-def _buffers(shape: GruShape, widths: Widths) -> Iterator[Buffer]:
-    """All static: a step is computed unit by unit, so that no tensor inside the cell needs memory of its own."""
-    yield Buffer("input", shape.n_features)
+def _entries_of(shape: GruShape) -> Iterator[_Entry]:
+    index = slot_index(shape.n_layers)
+
+    def entry(slots: tuple[str, ...], operator: Callable[[Any], Operator | None]) -> _Entry:
+        return _Entry(itemgetter(*(index[slot] for slot in slots)), cache(operator))
+
     for layer in range(shape.n_layers):
         prefix = layer_prefix(layer)
-        carried = widths[f"{prefix}add_state"]
-        yield Buffer(f"{prefix}state", bytes_of(shape.n_hidden, carried))
-        yield Buffer(f"{prefix}next_state", bytes_of(shape.n_hidden, carried))
-        if carried != widths[f"{prefix}state"]:
-            yield Buffer(f"{prefix}state_as_read", shape.n_hidden)
-    yield Buffer("logits", bytes_of(shape.n_classes, 32))
+        for name in OPERATORS:
+            if name in MATRIX_PRODUCTS:
+                slots = (f"{prefix}{name}.weight", f"{prefix}{name}.output")
+                yield entry(slots, _matrix_product(shape, layer, name))
+            else:
+                yield entry(tuple(prefix + slot for slot in (*_READS[name], name)), _element_wise(shape, layer, name))
+        yield entry((f"{prefix}add_state", f"{prefix}state"), _read_state(shape, layer))
+    yield entry((CLASSIFIER,), _classifier(shape))
+
+
+def _matrix_product(shape: GruShape, layer: int, name: str) -> Callable[[tuple[int, int]], Operator]:
+    rows = shape.n_hidden
+    columns = shape.n_inputs(layer) if name.startswith("input") else shape.n_hidden
+
+    def operator(bits: tuple[int, int]) -> Operator:
+        weight_bits, output_bits = bits
+        return Operator(
+            name=layer_prefix(layer) + name,
+            kind="matrix_vector",
+            macs=rows * columns,
+            weight_count=rows * columns,
+            weight_bits=weight_bits,
+            weight_bytes=packed_matrix_bytes(rows, columns, weight_bits),
+            constant_count=rows,
+            constant_bytes=matrix_product_bytes(rows),
+            input_elements=columns,
+            output_elements=rows,
+            output_bits=output_bits,
+            executions=shape.n_steps,
+            shape=MappingProxyType({"rows": rows, "columns": columns}),
+        )
+
+    return operator
+
+
+def _element_wise(shape: GruShape, layer: int, name: str) -> Callable[[tuple[int, ...]], Operator]:
+    n = shape.n_hidden
+    kind = "lookup" if name in LOOKUPS else "product" if name.startswith("mul_") else "sum"
+
+    def operator(bits: tuple[int, ...]) -> Operator:
+        *read_bits, output_bits = bits
+        return Operator(
+            name=layer_prefix(layer) + name,
+            kind=kind,
+            constant_bytes=look_up_bytes(read_bits[0]) if kind == "lookup" else _CONSTANT_BYTES[name],
+            input_elements=n * len(read_bits),
+            input_bits=max(read_bits),
+            output_elements=n,
+            output_bits=output_bits,
+            executions=shape.n_steps,
+            shape=MappingProxyType({"elements": n, "operands": len(read_bits)}),
+        )
+
+    return operator
+
+
+def _read_state(shape: GruShape, layer: int) -> Callable[[tuple[int, int]], Operator | None]:
+    """Where the state is read at another width than it is carried at."""
+    n = shape.n_hidden
+
+    def operator(bits: tuple[int, int]) -> Operator | None:
+        carried_bits, read_bits = bits
+        if carried_bits == read_bits:
+            return None
+        return Operator(
+            name=f"{layer_prefix(layer)}state",
+            kind="requantize",
+            input_elements=n,
+            input_bits=carried_bits,
+            output_elements=n,
+            output_bits=read_bits,
+            executions=shape.n_steps,
+            shape=MappingProxyType({"elements": n, "operands": 1}),
+        )
+
+    return operator
+
+
+def _classifier(shape: GruShape) -> Callable[[int], Operator]:
+    rows, columns = shape.n_classes, shape.n_hidden
+
+    def operator(weight_bits: int) -> Operator:
+        return Operator(
+            name=CLASSIFIER,
+            kind="fully_connected",
+            macs=rows * columns,
+            weight_count=rows * columns,
+            weight_bits=weight_bits,
+            weight_bytes=packed_matrix_bytes(rows, columns, weight_bits),
+            constant_count=rows,
+            constant_bytes=classifier_bytes(rows),
+            input_elements=columns,
+            output_elements=rows,
+            output_bits=32,
+            shape=MappingProxyType({"rows": rows, "columns": columns}),
+        )
+
+    return operator
+
+
+@lru_cache(maxsize=8)
+def _state_widths(n_layers: int) -> tuple[Callable[[tuple[int, ...]], tuple[int, int]], ...]:
+    """For each layer, what picks the widths of its state: as carried and as read."""
+    index = slot_index(n_layers)
+    prefixes = [layer_prefix(layer) for layer in range(n_layers)]
+    return tuple(itemgetter(index[f"{prefix}add_state"], index[f"{prefix}state"]) for prefix in prefixes)
+
+
+@lru_cache(maxsize=4096)
+def _buffers(shape: GruShape, state_widths: tuple[tuple[int, int], ...]) -> tuple[Buffer, ...]:
+    """All static; a step is computed a few units at a time, so that no tensor inside the cell needs memory."""
+    n = shape.n_hidden
+    found = [Buffer("input", tensor_bytes(shape.n_features, NARROW_BITS))]
+    for layer, (carried_bits, read_bits) in enumerate(state_widths):
+        prefix = layer_prefix(layer)
+        found.append(Buffer(f"{prefix}state", tensor_bytes(n, carried_bits)))
+        if carried_bits != read_bits:
+            found.append(Buffer(f"{prefix}state_as_read", tensor_bytes(n, read_bits)))
+    if any(carried_bits == read_bits for carried_bits, read_bits in state_widths):
+        found.append(Buffer("next_state", tensor_bytes(n, NARROW_BITS)))
+    return (*found, Buffer("logits", 4 * shape.n_classes))
