@@ -248,7 +248,7 @@ def zdt1(space: Space, configuration: Configuration) -> tuple[float, float]:
 @pytest.mark.parametrize("name", GUIDED)
 def test_a_search_beats_random_draws(name: str) -> None:
     space = ordered_space(4 if name == "gp" else 8)
-    n = 30 if name == "gp" else 140
+    n = {"gp": 30, "tpe": 140}.get(name, 300)
     options: dict[str, int] = {"population": 20} if name.startswith("nsga") else {"startup": 24, "batch": 6}
 
     def gained(optimizer: Optimizer) -> float:
