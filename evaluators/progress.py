@@ -8,8 +8,8 @@ from typing import Protocol
 class Progress(Protocol):
     """Watches one piece of work at a time."""
 
-    def start(self, title: str, total: int) -> None:
-        """Begin a piece of work of `total` steps."""
+    def start(self, title: str, total: int, done: int = 0) -> None:
+        """Begin a piece of work of `total` steps, `done` of which were done earlier."""
 
     def advance(self, steps: int = 1, note: str = "") -> None:
         """Report `steps` more steps done; `note` is shown beside the bar, e.g. `loss 0.31`."""
@@ -21,7 +21,7 @@ class Progress(Protocol):
 class Silent:
     """Reports to nobody."""
 
-    def start(self, title: str, total: int) -> None:
+    def start(self, title: str, total: int, done: int = 0) -> None:
         """Ignore the beginning."""
 
     def advance(self, steps: int = 1, note: str = "") -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from dataclasses import asdict
 from pathlib import Path
 
@@ -79,10 +78,8 @@ def train(
 
 def _run_epochs(trainer: Trainer, options: TrainingOptions, checkpoint: Path, key: str, progress: Progress) -> None:
     """Run the epochs that are left, writing the state after each."""
-    first, started = trainer.epochs_done, time.monotonic()
-    progress.start("training", options.epochs)
+    progress.start("training", options.epochs, trainer.epochs_done)
     try:
-        progress.advance(first)
         while trainer.epochs_done < options.epochs:
             report = trainer.run_epoch()
             if not math.isfinite(report.loss):
@@ -91,10 +88,6 @@ def _run_epochs(trainer: Trainer, options: TrainingOptions, checkpoint: Path, ke
                     f"Lower `learning_rate`, {options.learning_rate} now."
                 )
             write_checkpoint(checkpoint, key, trainer.state())
-            seconds_an_epoch = (time.monotonic() - started) / (trainer.epochs_done - first)
-            seconds_left = seconds_an_epoch * (options.epochs - trainer.epochs_done)
-            progress.advance(
-                note=f"loss {report.loss:.3f}, validation {report.accuracy:.1%}, {seconds_left:.0f} s left"
-            )
+            progress.advance(note=f"loss {report.loss:.3f}, validation {report.accuracy:.1%}")
     finally:
         progress.finish()

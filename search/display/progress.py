@@ -101,9 +101,10 @@ class Display:
         self._first, self._started = 0, 0.0
         self._hypervolume, self._front_size = math.nan, 0
 
-    def start(self, title: str, total: int) -> None:
-        """A preparation of `total` steps begins."""
+    def start(self, title: str, total: int, done: int = 0) -> None:
+        """A preparation of `total` steps begins, `done` of which were done earlier."""
         self.begin(title, total)
+        self._done = self._first = done
 
     def advance(self, steps: int = 1, note: str = "") -> None:
         """`steps` more steps of a preparation are done."""

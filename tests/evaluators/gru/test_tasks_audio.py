@@ -43,7 +43,7 @@ class Watcher:
     def __init__(self) -> None:
         self.told: list[object] = []
 
-    def start(self, title: str, total: int) -> None:
+    def start(self, title: str, total: int, done: int = 0) -> None:
         self.told.append((title, total))
 
     def advance(self, steps: int = 1, note: str = "") -> None:

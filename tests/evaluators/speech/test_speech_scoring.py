@@ -156,7 +156,7 @@ def test_progress_is_told(items):
     told = []
 
     class Watcher:
-        def start(self, title, total):
+        def start(self, title, total, done=0):
             told.append((title, total))
 
         def advance(self, steps=1, note=""):
