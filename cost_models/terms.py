@@ -9,7 +9,9 @@ from typing import Literal, get_args
 from cost_models.workload import Operator
 from spaces import UserError
 
-Term = Literal["calls", "macs", "outputs", "inputs", "pixels", "im2col_elements", "units", "tiles", "blocks"]
+Term = Literal[
+    "calls", "macs", "outputs", "inputs", "pixels", "im2col_elements", "units", "tiles", "blocks", "shifted_blocks"
+]
 
 MAC_TERMS = frozenset({"macs", "tiles"})
 """A kernel with weights must have one of them."""
@@ -50,6 +52,7 @@ TERMS: Mapping[Term, Callable[[Operator], float]] = MappingProxyType(
         "units": lambda op: _dimension(op, "units"),
         "tiles": _tiles,
         "blocks": _blocks,
+        "shifted_blocks": lambda op: _blocks(op) * op.shape.get("has_large_ratio", 0),
     }
 )
 """Term -> its value for one execution of an operator.
@@ -57,6 +60,7 @@ TERMS: Mapping[Term, Callable[[Operator], float]] = MappingProxyType(
 calls: kernel calls, set-up. outputs: accumulators or elements written. inputs: elements of the vector read.
 pixels: positions of a convolution's output. im2col_elements: elements copied into its columns. units: of a recurrent
 layer, for its gates. tiles: sixteen weights that our kernels take at once, padding included. blocks: four outputs.
+shifted_blocks: four outputs that our kernels requantize by a ratio of 1/4 or more, which takes longer.
 """
 
 assert set(TERMS) == set(get_args(Term))

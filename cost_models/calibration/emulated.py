@@ -11,6 +11,7 @@ import numpy as np
 from cost_models.calibration.fitting import HOLD_OUT_EVERY, Fit, fit_and_hold_out
 from cost_models.calibration.kernel_rows import (
     N_PRODUCTS,
+    N_REQUANTIZED,
     WIDTHS,
     amounts,
     kernel_rows,
@@ -98,6 +99,8 @@ def random_step(rng: np.random.Generator) -> GruShape:
         has_view=bool(rng.random() < 0.4),
         # A carried state of more than 8 bits takes a wide sum to compute.
         carries_wide=wide_sums[3] and bool(rng.random() < 0.7),
+        large_ratios=[bool(is_large) for is_large in rng.random(N_REQUANTIZED) < 0.3],
+        large_view_ratio=bool(rng.random() < 0.3),
     )
 
 

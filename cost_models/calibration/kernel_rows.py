@@ -17,23 +17,27 @@ WIDTHS = range(1, MAX_BITS + 1)
 WIDE_BITS = 16
 N_PRODUCTS, N_GATE_OPERATORS = 6, 11
 """Matrix products and other operators of a GRU cell."""
+N_REQUANTIZED = 9
+"""Operators whose output is requantized: the matrix products, and three of the gates."""
 
 
 def step_operators(shape: GruShape) -> Iterator[Operator]:
     """The operators of one step of a GRU cell."""
-    n = shape.n_units
+    n, large = shape.n_units, shape.large_ratios
     for index, bits in enumerate(shape.weight_bits):
         columns = shape.n_inputs if index < N_PRODUCTS // 2 else n
-        yield product_operator("matrix_vector", n, columns, bits)
+        yield product_operator("matrix_vector", n, columns, bits, large[index])
     for is_wide in shape.wide_sums:
         yield _gate_operator("sum", n, WIDE_BITS if is_wide else MAX_BITS)
-    for kind in ("sum", "lookup", "lookup", "lookup", "product", "product", "product"):
+    for kind in ("sum", "lookup", "lookup", "lookup"):
         yield _gate_operator(kind, n, MAX_BITS)
+    for is_large in large[N_PRODUCTS:]:
+        yield _gate_operator("product", n, MAX_BITS, is_large)
     if shape.has_view:
-        yield _gate_operator("requantize", n, WIDE_BITS if shape.carries_wide else MAX_BITS)
+        yield _gate_operator("requantize", n, WIDE_BITS if shape.carries_wide else MAX_BITS, shape.large_view_ratio)
 
 
-def product_operator(kind: str, rows: int, columns: int, weight_bits: int) -> Operator:
+def product_operator(kind: str, rows: int, columns: int, weight_bits: int, has_large_ratio: bool = False) -> Operator:
     """A matrix-vector product."""
     return Operator(
         f"{kind} {rows} x {columns}",
@@ -42,7 +46,7 @@ def product_operator(kind: str, rows: int, columns: int, weight_bits: int) -> Op
         weight_count=rows * columns,
         weight_bits=weight_bits,
         output_elements=rows,
-        shape={"rows": rows, "columns": columns},
+        shape={"rows": rows, "columns": columns, "has_large_ratio": int(has_large_ratio)},
     )
 
 
@@ -69,16 +73,19 @@ def kernel_rows(values: Mapping[Coefficient, float], held_out: FitError, source:
             source=source,
         )
 
+    shifted: dict[Term, float] = {"shifted_blocks": values["shifted_blocks", "all"]}
     for bits in WIDTHS:
-        inner: dict[Term, float] = {"tiles": values["tiles", bits], "blocks": values["blocks", bits]}
+        inner: dict[Term, float] = {"tiles": values["tiles", bits], "blocks": values["blocks", bits], **shifted}
         for kind in ("matrix_vector", "fully_connected"):
             yield row([kind], {**inner, "inputs": values["inputs", kind], "calls": values["calls", kind]}, bits)
         yield row(["gru"], _whole_gru(values, bits), bits)
     gate, wide = values["blocks", "gate"], values["blocks", "wide sum"]
     yield row(["sum"], {"blocks": gate}, bits=MAX_BITS)
     yield row(["sum"], {"blocks": wide})
-    yield row(["product", "lookup"], {"blocks": gate})
-    yield row(["requantize"], {"blocks": values["blocks", "requantize"], "calls": values["calls", "requantize"]})
+    yield row(["lookup"], {"blocks": gate})
+    yield row(["product"], {"blocks": gate, **shifted})
+    view: dict[Term, float] = {"blocks": values["blocks", "requantize"], "calls": values["calls", "requantize"]}
+    yield row(["requantize"], {**view, **shifted})
 
 
 def _whole_gru(values: Mapping[Coefficient, float], bits: int) -> dict[Term, float]:
@@ -97,14 +104,18 @@ def _coefficients(op: Operator) -> Sequence[Coefficient]:
     """Products share inner loops and requantization, whoever calls them; the gates' operators are one pass."""
     match op.kind:
         case "matrix_vector" | "fully_connected":
-            return ("tiles", op.weight_bits), ("blocks", op.weight_bits), ("inputs", op.kind), ("calls", op.kind)
+            own: Sequence[Coefficient] = (("inputs", op.kind), ("calls", op.kind))
+            return ("tiles", op.weight_bits), ("blocks", op.weight_bits), ("shifted_blocks", "all"), *own
         case "requantize":
-            return ("blocks", op.kind), ("calls", op.kind)
+            return ("blocks", op.kind), ("calls", op.kind), ("shifted_blocks", "all")
         case "sum" if op.output_bits > MAX_BITS:
             return (("blocks", "wide sum"),)
+        case "product":
+            return ("blocks", "gate"), ("shifted_blocks", "all")
         case _:
             return (("blocks", "gate"),)
 
 
-def _gate_operator(kind: str, n: int, bits: int) -> Operator:
-    return Operator(kind, kind, output_elements=n, output_bits=bits, shape={"elements": n})
+def _gate_operator(kind: str, n: int, bits: int, has_large_ratio: bool = False) -> Operator:
+    shape = {"elements": n, "has_large_ratio": int(has_large_ratio)}
+    return Operator(kind, kind, output_elements=n, output_bits=bits, shape=shape)

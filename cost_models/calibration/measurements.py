@@ -25,11 +25,13 @@ class Measured:
 
     Attributes:
         place: File and line.
+        name: Of what was run.
         workload: What was run.
         cycles: How long it took.
     """
 
     place: str
+    name: str
     workload: Workload
     cycles: float
 
@@ -101,11 +103,12 @@ def _measured(row: Mapping[str, str], path: Path, line: int) -> Measured:
     cycles = _cycles(cells.pop(CYCLES, ""))
     place = f"{path}:{line}"
     if WORKLOAD in cells:
-        workload = path.parent / cells.pop(WORKLOAD)
+        network = path.parent / cells.pop(WORKLOAD)
         if cells:
             raise UserError.plain(f"beside a workload, the row has {', '.join(cells)}", "one or the other")
-        return Measured(place, read_workload(workload), cycles)
-    return Measured(place, Workload([operator_of({name: _value(cell) for name, cell in cells.items()})]), cycles)
+        return Measured(place, network.stem, read_workload(network), cycles)
+    operator = operator_of({name: _value(cell) for name, cell in cells.items()})
+    return Measured(place, operator.name, Workload([operator]), cycles)
 
 
 def _cycles(text: str) -> float:

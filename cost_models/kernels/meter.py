@@ -2,7 +2,7 @@
 
 The kernels' time does not depend on the numbers that they compute with, so that matrices and vectors hold zeros. There
 are two exceptions: Cortex-M0 limits numbers by branches, which takes some tenths of a percent more or less; and ratios
-of requantization of 1/2 and more, which are left out here, take longer.
+of requantization of 1/4 and more take longer, which shapes have to say.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ _FUNCTIONS = ("tp_gru_step", "tp_dense", "tp_classify", "tp_argmax")
 _THUMB = 1
 # Any constants do that take the usual way through the kernels.
 _MULTIPLIER, _SHIFT, _BITS = (1 << 23) + 1, 32, 8
+_SHIFT_OF_LARGE_RATIOS = 24
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,9 @@ class GruShape:
         wide_sums: Whether `add_reset`, `add_update`, `add_new`, `add_state` take 64 bits.
         has_view: The state is read at another width than it is carried at.
         carries_wide: The carried state has more than 8 bits.
+        large_ratios: Whether the six products in the order above, then `mul_reset`, `mul_new` and `mul_state`, are
+            requantized by ratios of 1/4 and more.
+        large_view_ratio: Whether the state as read is.
     """
 
     n_inputs: int
@@ -55,6 +59,8 @@ class GruShape:
     wide_sums: Sequence[bool] = (False, False, False, False)
     has_view: bool = False
     carries_wide: bool = False
+    large_ratios: Sequence[bool] = (False,) * 9
+    large_view_ratio: bool = False
 
     @property
     def macs(self) -> int:
@@ -133,18 +139,19 @@ class _Bench:
         weights = self.room(packed_matrix_bytes(rows, columns, bits))
         return np.array((kernel, weights, self.room(4 * padded(rows))), MATRIX)
 
-    def matrix_product(self, rows: int, columns: int, bits: int) -> Any:
-        return np.array((self.matrix(rows, columns, bits), _requantization()), MATRIX_PRODUCT)
+    def matrix_product(self, rows: int, columns: int, bits: int, large_ratio: bool = False) -> Any:
+        return np.array((self.matrix(rows, columns, bits), _requantization(large_ratio)), MATRIX_PRODUCT)
 
     def gru_cell(self, shape: GruShape) -> int:
         cell = np.zeros(1, GRU_CELL)
         cell["n_inputs"], cell["n_units"] = shape.n_inputs, shape.n_units
         cell["has_view"], cell["carries_wide"] = shape.has_view, shape.carries_wide
-        cell["view"] = _requantization()
+        cell["view"] = _requantization(shape.large_view_ratio)
+        large_ratios = iter(shape.large_ratios)
         gates = [name for name in GRU_CELL.names or () if GRU_CELL[name] == MATRIX_PRODUCT]
         for gate, bits in zip(gates, shape.weight_bits, strict=True):
             columns = shape.n_inputs if gate.startswith("input") else shape.n_units
-            cell[gate] = self.matrix_product(shape.n_units, columns, bits)
+            cell[gate] = self.matrix_product(shape.n_units, columns, bits, next(large_ratios))
         sums = [name for name in GRU_CELL.names or () if GRU_CELL[name] == SUM]
         for name, is_wide in zip(sums, shape.wide_sums, strict=True):
             cell[name] = np.array((1, 1, 0, 0, 1, _BITS, is_wide), SUM)
@@ -153,9 +160,9 @@ class _Bench:
             cell[name] = table
         cell["complement_update"] = np.array((-1, 0, 1, _BITS), COMPLEMENT)
         for name in ("mul_reset", "mul_new", "mul_state"):
-            cell[name] = np.array((_requantization(), 0, 0), PRODUCT)
+            cell[name] = np.array((_requantization(next(large_ratios)), 0, 0), PRODUCT)
         return self.machine.place(cell)
 
 
-def _requantization() -> Any:
-    return np.array((_MULTIPLIER, _SHIFT, _BITS, 0), REQUANTIZATION)
+def _requantization(large_ratio: bool = False) -> Any:
+    return np.array((_MULTIPLIER, _SHIFT_OF_LARGE_RATIOS if large_ratio else _SHIFT, _BITS, 0), REQUANTIZATION)
