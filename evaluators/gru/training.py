@@ -18,8 +18,6 @@ from evaluators.gru.weights import GruWeights
 from evaluators.progress import Progress
 from evaluators.storage import settings_hash
 
-__all__ = ["CHECKPOINT_FILE", "WEIGHTS_FILE", "TrainingOptions", "train"]
-
 WEIGHTS_FILE = "weights.safetensors"
 CHECKPOINT_FILE = "checkpoint.safetensors"
 TRAINING_VERSION = 1
