@@ -87,6 +87,14 @@ class Journal:
         self._size += len(content)
 
     def close(self) -> None:
-        """Flush to disk and close."""
-        os.fsync(self._file)
-        os.close(self._file)
+        """Flush to disk and close.
+
+        Raises:
+            RunError: If the disk fails.
+        """
+        try:
+            os.fsync(self._file)
+        except OSError as error:
+            raise RunError(f"{self._path} cannot be written: {error.strerror}") from error
+        finally:
+            os.close(self._file)

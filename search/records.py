@@ -73,13 +73,23 @@ class TrialRecord:
         Raises:
             ValueError: If the line is not a record.
         """
-        fields: Any = json.loads(line)
-        if not isinstance(fields, dict):
-            raise ValueError("not a JSON object")
         try:
+            fields: Any = json.loads(line)
             record = cls(**fields)
-        except TypeError as error:
-            raise ValueError(str(error)) from error
-        if record.state not in STATES or not isinstance(record.trial, int):
+        except (TypeError, RecursionError) as error:
+            raise ValueError(f"not a trial record: {error}") from error
+        if not record._is_sound():
             raise ValueError("not a trial record")
         return record
+
+    def _is_sound(self) -> bool:
+        """Whether every part has the type that others rely on."""
+        numbers = (self.metrics, self.standard_errors, self.costs, self.activity)
+        return (
+            self.state in STATES
+            and self.split in ("validation", "test")
+            and type(self.trial) is int
+            and self.trial >= 0
+            and all(isinstance(mapping, dict) for mapping in (self.configuration, *numbers))
+            and all(type(value) in (int, float) for mapping in numbers for value in mapping.values())
+        )
