@@ -63,12 +63,14 @@ class Portable:
         return q.clamp(low, high).to(I8)
 
     def look_up(self, table: Pointer, index: Value) -> Value:
-        """By way of memory: scalar loads and stores take fewer instructions than moving lanes about."""
-        places = stack(index.builder, self.lanes)
-        entries = stack(index.builder, self.lanes)
+        """By way of memory, which takes fewer instructions than moving lanes about; eight indices are read at once."""
+        places, entries = (stack(index.builder, self.lanes) for _ in range(2))
         places.store(index)
-        for lane in range(self.lanes):
-            (entries + lane).store((table + (places + lane).load(I8).unsigned_to(I64)).load(I8))
+        for first in range(0, self.lanes, 8):
+            eight = (places + first).load(I64)
+            for lane in range(8):  # the first is the lowest byte: llvmlite's processors are little-endian
+                place = (eight >> (8 * lane)).to(I8).unsigned_to(I64)
+                (entries + (first + lane)).store((table + place).load(I8))
         return entries.load(I8, self.lanes)
 
     def widen(self, entries: Value) -> Value:
