@@ -120,6 +120,7 @@ class Display:
         self._title, self._total = title, total
         self._done, self._first, self._text = 0, -1, ""
         self._started = time.monotonic()
+        self._show("starting")
 
     def update(self, done: int, hypervolume: float, front_size: int) -> None:
         """So many trials are done; a front size below 0 leaves hypervolume and size as they were."""
