@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 from safetensors.numpy import save
 
 from evaluators.data import Sequences
+from evaluators.errors import EvaluationError
+from evaluators.gru.c_code import Vectors, write_c_code
 from evaluators.gru.calibration import CalibratedGru
+from evaluators.gru.engine import select_engine
 from evaluators.gru.operators import Widths, slot_names
 from evaluators.gru.quantization import quantize
-from evaluators.gru.reference import infer, quantize_input
 from evaluators.storage import write_atomically
 
 N_TEST_VECTORS = 32
@@ -26,7 +28,7 @@ WEIGHTS_FILE, CONSTANTS_FILE, VECTORS_FILE = "weights.safetensors", "constants.j
 def export_integer_gru(
     calibrated: CalibratedGru, widths: Widths, sequences: Sequences, class_names: Sequence[str], directory: Path
 ) -> None:
-    """Write `weights.safetensors`, `constants.json` and `test_vectors.safetensors`.
+    """Write `weights.safetensors`, `constants.json`, `test_vectors.safetensors` and the C of the network.
 
     `weights.safetensors`: weights (int8), biases (int32) and tables (int8), named by layer and operator.
     `constants.json`: every other integer of docs/integer_gru.md, the formats (scale and zero point) of all tensors,
@@ -38,6 +40,9 @@ def export_integer_gru(
         sequences: Where the test vectors come from: the first ones.
         class_names: In the order of the logits.
         directory: An existing folder.
+
+    Raises:
+        EvaluationError: The kernels do not take such a network, or what evaluates it here is not what is exported.
     """
     gru = quantize(calibrated, widths)
     arrays: dict[str, NDArray[Any]] = {}
@@ -51,13 +56,14 @@ def export_integer_gru(
         for form in [calibrated.format(slot, widths[slot])]
     }
     vectors = sequences.head(N_TEST_VECTORS)
-    x = quantize_input(vectors.x, gru.input)
-    result = infer(gru, x, vectors.lengths)
-    expected: dict[str, NDArray[Any]] = {"x": x, "lengths": vectors.lengths, "logits": result.logits}
-    expected |= {f"state{index}": state.astype(np.int16) for index, state in enumerate(result.states)}
+    expected = Vectors.of(gru, vectors)
+    engine = select_engine(calibrated)
+    if not np.array_equal(engine.logits([widths], vectors)[0], expected.logits):
+        raise EvaluationError(f"the engine {engine.name} and the reference give different logits")
     write_atomically(directory / WEIGHTS_FILE, save(arrays))
     write_atomically(directory / CONSTANTS_FILE, (json.dumps(constants, indent=1) + "\n").encode())
-    write_atomically(directory / VECTORS_FILE, save(expected))
+    write_atomically(directory / VECTORS_FILE, save(expected.arrays()))
+    write_c_code(gru, class_names, expected, ("reference", engine.name), directory)
 
 
 def _parts(prefix: str, layers: Sequence[Any], classifier: Any) -> Iterator[tuple[str, Any]]:
