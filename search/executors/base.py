@@ -12,6 +12,9 @@ from typing import Literal, Protocol
 from evaluators.system import EvaluationSplit, Measurement, System
 from spaces import Configuration
 
+LONGEST_REASON = 500
+"""Characters of an error message that are kept in a record."""
+
 
 @dataclass(frozen=True)
 class Job:
@@ -98,20 +101,25 @@ class BatchSize:
 
 
 def evaluate_jobs(system: System, jobs: Sequence[Job], worker: str) -> list[Outcome]:
-    """Evaluate a batch of jobs that agree in split and fidelity; what the system raises fails the batch."""
+    """Evaluate a batch of jobs that agree in split and fidelity.
+
+    If the system raises, each of the jobs is evaluated on its own, so that only the guilty one fails.
+    """
     started = time.perf_counter()
-    configurations = [job.configuration for job in jobs]
-    measurements = system.evaluate(configurations, jobs[0].split, jobs[0].fidelity)
+    try:
+        outcomes = _evaluate_together(system, jobs)
+    except (Exception, SystemExit) as error:  # whatever a system raises costs records, never the run
+        if len(jobs) > 1:
+            return [outcome for job in jobs for outcome in evaluate_jobs(system, [job], worker)]
+        outcomes = [failure(jobs[0], error)]
     seconds = (time.perf_counter() - started) / len(jobs)
-    return [
-        _checked(Outcome(job, measurement, "done", seconds=seconds, worker=worker))
-        for job, measurement in zip(jobs, measurements, strict=True)
-    ]
+    return [replace(outcome, seconds=seconds, worker=worker) for outcome in outcomes]
 
 
-def failure(job: Job, error: BaseException, worker: str) -> Outcome:
+def failure(job: Job, error: BaseException) -> Outcome:
     """The outcome of a job whose evaluation raised."""
-    return Outcome(job, None, "failed", f"{type(error).__name__}: {error}", worker=worker)
+    text = f"{type(error).__name__}: {error}"
+    return Outcome(job, None, "failed", text if len(text) <= LONGEST_REASON else text[:LONGEST_REASON] + "...")
 
 
 def same_data(jobs: Sequence[Job], n: int) -> list[Job]:
@@ -125,21 +133,23 @@ def same_data(jobs: Sequence[Job], n: int) -> list[Job]:
     return batch
 
 
-def _checked(outcome: Outcome) -> Outcome:
-    """Metrics as plain floats; NaN and infinity stop here."""
-    if outcome.measurement is None:
-        return outcome
-    measurement = Measurement(
-        *(
-            {name: float(value) for name, value in values.items()}
-            for values in (
-                outcome.measurement.metrics,
-                outcome.measurement.activity,
-                outcome.measurement.standard_errors,
-            )
-        )
+def _evaluate_together(system: System, jobs: Sequence[Job]) -> list[Outcome]:
+    configurations = [job.configuration for job in jobs]
+    measurements = system.evaluate(configurations, jobs[0].split, jobs[0].fidelity)
+    if len(measurements) != len(jobs):
+        raise ValueError(f"{len(measurements)} measurements for {len(jobs)} configurations")
+    return [_checked(job, measurement) for job, measurement in zip(jobs, measurements, strict=True)]
+
+
+def _checked(job: Job, measurement: Measurement) -> Outcome:
+    """All numbers as plain floats; NaN and infinity stop here."""
+    parts = [
+        {name: float(value) for name, value in part.items()}
+        for part in (measurement.metrics, measurement.activity, measurement.standard_errors)
+    ]
+    wild = next(
+        (f"{name} is {value}" for part in parts for name, value in part.items() if not math.isfinite(value)), ""
     )
-    for name, value in measurement.metrics.items():
-        if not math.isfinite(value):
-            return replace(outcome, measurement=None, state="failed", reason=f"{name} is {value}")
-    return replace(outcome, measurement=measurement)
+    if wild:
+        return Outcome(job, None, "failed", wild)
+    return Outcome(job, Measurement(*parts), "done")

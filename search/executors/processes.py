@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, TimeoutError, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from types import TracebackType
 
 from pebble import ProcessExpired, ProcessPool
 
-from evaluators.system import System
-from search.executors.base import BatchSize, Job, Outcome, evaluate_jobs, failure, same_data
-
-SystemFactory = Callable[[], System]
-"""Makes and prepares the system in a worker; must be picklable."""
+from search.errors import RunError
+from search.executors import worker
+from search.executors.base import BatchSize, Job, Outcome, same_data
+from search.executors.worker import SystemFactory
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,9 @@ class ProcessExecutor:
         retries: Further attempts of a single job after a crash or a timeout.
     """
 
+    BREAKDOWNS = 3
+    """Times in a row that all workers may die without having evaluated anything."""
+
     def __init__(self, factory: SystemFactory, n_workers: int, timeout_s: float, retries: int) -> None:
         self.n_workers = n_workers
         self._factory = factory
@@ -56,6 +60,7 @@ class ProcessExecutor:
         self._retry: deque[Batch] = deque()
         self._running: dict[Future[list[Outcome]], Batch] = {}
         self._pool: ProcessPool | None = None
+        self._breakdowns = 0
 
     def submit(self, jobs: Sequence[Job]) -> None:
         """Queue the jobs and keep every worker busy."""
@@ -63,13 +68,22 @@ class ProcessExecutor:
         self._dispatch()
 
     def collect(self) -> list[Outcome]:
-        """Wait until some batch ends for good."""
+        """Wait until some batch ends for good.
+
+        Raises:
+            RunError: If the workers die before they evaluate anything, again and again.
+        """
         outcomes: list[Outcome] = []
         while not outcomes and self._running:
-            finished, _ = wait(self._running, return_when=FIRST_COMPLETED)
+            # A pool that broke down may never answer: look after it now and then.
+            finished, _ = wait(self._running, timeout=1.0, return_when=FIRST_COMPLETED)
             for future in finished:
                 outcomes += self._finish(future, self._running.pop(future))
+            if not self._started_pool().active:
+                self._start_again()
             self._dispatch()
+        if outcomes:
+            self._breakdowns = 0
         return outcomes
 
     def cancel(self) -> None:
@@ -82,12 +96,15 @@ class ProcessExecutor:
 
     def _dispatch(self) -> None:
         """Keep one batch running and one waiting for every worker."""
-        if self._pool is None:
-            raise RuntimeError("the executor is used outside its context")
         while len(self._running) < 2 * self.n_workers and (self._retry or self._waiting):
             batch = self._retry.popleft() if self._retry else self._next_batch()
-            future = self._pool.schedule(_evaluate, args=(batch.jobs,), timeout=self._timeout_s)
-            self._running[future] = batch
+            try:
+                future = self._started_pool().schedule(worker.evaluate, args=(batch.jobs,), timeout=self._timeout_s)
+            except RuntimeError:  # the pool broke down while nothing was asked of it
+                self._retry.appendleft(batch)
+                self._start_again()
+            else:
+                self._running[future] = batch
 
     def _next_batch(self) -> Batch:
         size = self._batch_size.next(len(self._waiting), self.n_workers)
@@ -99,13 +116,11 @@ class ProcessExecutor:
     def _finish(self, future: Future[list[Outcome]], batch: Batch) -> list[Outcome]:
         try:
             outcomes = future.result()
+        except BrokenProcessPool:  # nobody knows whose fault it was
+            self._retry.append(batch)
+            return []
         except (ProcessExpired, TimeoutError, CancelledError) as error:
             return self._after_loss(batch, error)
-        except Exception as error:  # whatever a system raises costs records, never the run
-            if len(batch.jobs) == 1:
-                return [failure(batch.jobs[0], error, "")]
-            self._retry.extend(Batch((job,)) for job in batch.jobs)
-            return []
         self._batch_size.learn(len(outcomes), sum(outcome.seconds for outcome in outcomes))
         return outcomes
 
@@ -123,13 +138,34 @@ class ProcessExecutor:
             return [Outcome(job, None, "timed_out", f"no answer within {self._timeout_s:g} s, {tries} times")]
         return [Outcome(job, None, "failed", f"the worker died ({_cause(error)}), {tries} times")]
 
-    def __enter__(self) -> ProcessExecutor:
-        self._pool = ProcessPool(
+    def _started_pool(self) -> ProcessPool:
+        assert self._pool is not None, "the executor is used outside its context"
+        return self._pool
+
+    def _start_again(self) -> None:
+        """All workers died while none was evaluating: put their batches back and start new ones."""
+        self._breakdowns += 1
+        if self._breakdowns == self.BREAKDOWNS:
+            raise RunError("the worker processes die before they evaluate anything; is there enough memory for them?")
+        self._retry.extend(self._running.values())
+        self._running.clear()
+        _stop(self._started_pool())
+        self._pool = self._new_pool()
+
+    def _new_pool(self) -> ProcessPool:
+        pool = ProcessPool(
             max_workers=self.n_workers,
-            initializer=_start_worker,
+            initializer=worker.start,
             initargs=(self._factory,),
             context=multiprocessing.get_context("spawn"),
         )
+        with _sparing_children_ctrl_c():
+            if not pool.active:  # asking starts it
+                raise RunError("the worker processes cannot be started")
+        return pool
+
+    def __enter__(self) -> ProcessExecutor:
+        self._pool = self._new_pool()
         return self
 
     def __exit__(
@@ -137,31 +173,26 @@ class ProcessExecutor:
     ) -> None:
         self.cancel()
         if self._pool is not None:
-            self._pool.stop()  # type: ignore[no-untyped-call]
-            self._pool.join()
+            _stop(self._pool)
 
 
-_worker_system: System | Exception | None = None
+def _stop(pool: ProcessPool) -> None:
+    pool.stop()  # type: ignore[no-untyped-call]
+    pool.join()
 
 
-def _start_worker(factory: SystemFactory) -> None:
-    """Prepare the system once; a failure is kept and told by the first evaluation."""
-    global _worker_system
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
-        os.environ[variable] = "1"  # one core a worker
+@contextmanager
+def _sparing_children_ctrl_c() -> Iterator[None]:
+    """Block Ctrl-C for the threads and processes started here: it is the parent's main thread to handle.
+
+    A worker that gets it while it is still importing would print a traceback.
+    """
+    resource_tracker.ensure_running()  # later it would lift the block
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        _worker_system = factory()
-    except Exception as error:  # told by `_evaluate`; raising here would end the pool without a reason
-        _worker_system = error
-
-
-def _evaluate(jobs: Sequence[Job]) -> list[Outcome]:
-    if isinstance(_worker_system, Exception):
-        raise _worker_system
-    if _worker_system is None:
-        raise RuntimeError("the worker was not started")
-    return evaluate_jobs(_worker_system, jobs, f"process {os.getpid()}")
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _cause(error: BaseException) -> str:
