@@ -93,69 +93,105 @@ def workload_costs(workload: Workload, target: Target | None = None) -> dict[str
     Raises:
         UserError: The target has no kernel for one of the operators.
     """
-    rows = [_figures(op) for op in workload.operators]
-    macs, macs_worst, parameters, model_bytes = map(sum, zip(*rows, strict=True)) if rows else (0, 0, 0, 0)
+    total = _Row(*map(sum, zip(_NOTHING, *_rows(target).of(workload.operators), strict=True)))
     costs: dict[str, float] = {
-        "macs": macs,
-        "macs_worst": macs_worst,
-        "parameters": parameters,
-        "model_bytes": model_bytes,
+        "macs": total.macs,
+        "macs_worst": total.macs_worst,
+        "parameters": total.parameters,
+        "model_bytes": total.model_bytes,
         "peak_ram_bytes": peak_ram_bytes(workload),
     }
-    return costs if target is None else {**costs, **_target_costs(workload, target)}
+    return costs if target is None else {**costs, **_target_costs(total, workload, target)}
 
 
 def peak_ram_bytes(workload: Workload) -> int:
     """Largest sum of the buffers that are live while any one operator runs."""
     if not workload.buffers:
         return max((_in_and_out(op) for op in workload.operators), default=0)
-    always = sum(b.n_bytes for b in workload.buffers if b.first is None or b.last is None)
     # The sum can only rise where a buffer begins to live.
-    first_steps = {b.first for b in workload.buffers if b.first is not None and b.last is not None}
+    steps = {0, *(b.first for b in workload.buffers if b.first is not None)}
     last_step = max(len(workload.operators), 1) - 1
-    return always + max(
-        (sum(b.n_bytes for b in workload.buffers if _is_live(b, step)) for step in first_steps if step <= last_step),
-        default=0,
-    )
+    return max(sum(b.n_bytes for b in workload.buffers if _is_live(b, step)) for step in steps if step <= last_step)
 
 
-class _Figures(NamedTuple):
+class _Row(NamedTuple):
+    """What an operator adds to the costs of an inference; no cycles without a target."""
+
     macs: float
     macs_worst: float
     parameters: int
     model_bytes: int
+    cycles: float
+    cycles_worst: float
+    cycles_p95: float
+    cycles_low: float
+    cycles_high: float
 
 
-@lru_cache(maxsize=1 << 16)
-def _figures(op: Operator) -> _Figures:
+_NOTHING = _Row(0, 0, 0, 0, 0, 0, 0, 0, 0)
+
+
+class _Rows:
+    """The rows of the operators seen, for one target.
+
+    A search costs millions of workloads made of the same few operators. They are told by identity: comparing them would
+    take longer than adding up. While a row is kept, so is its operator, and no other can have its identity.
+    """
+
+    CAPACITY = 1 << 16
+
+    def __init__(self, target: Target | None) -> None:
+        self._target = target
+        self._kept: dict[int, tuple[Operator, _Row]] = {}
+
+    def of(self, operators: Sequence[Operator]) -> list[_Row]:
+        kept = self._kept
+        return [(kept.get(id(op)) or self._made(op))[1] for op in operators]
+
+    def _made(self, op: Operator) -> tuple[Operator, _Row]:
+        if len(self._kept) >= self.CAPACITY:
+            self._kept.clear()
+        entry = self._kept[id(op)] = (op, _row(op, self._target))
+        return entry
+
+
+@lru_cache(maxsize=16)
+def _rows(target: Target | None) -> _Rows:
+    return _Rows(target)
+
+
+def _row(op: Operator, target: Target | None) -> _Row:
     worst = op.macs * op.executions
-    return _Figures(
-        worst * op.activity, worst, op.weight_count + op.constant_count, op.weight_bytes + op.constant_bytes
-    )
+    parameters, model_bytes = op.weight_count + op.constant_count, op.weight_bytes + op.constant_bytes
+    cycles = (0.0,) * 5 if target is None else operator_cycles(op, target)
+    return _Row(worst * op.activity, worst, parameters, model_bytes, *cycles)
 
 
-def _target_costs(workload: Workload, target: Target) -> dict[str, float]:
-    overhead = target.facts.overhead_cycles.value
-    rows = [operator_cycles(op, target) for op in workload.operators]
-    totals = map(sum, zip(*rows, strict=True)) if rows else (0, 0, 0, 0, 0)
-    expected, worst, p95, low, high = (overhead + total for total in totals)
-    costs = {"cycles": expected, "cycles_low": low, "cycles_high": high, "cycles_worst": worst}
+def _target_costs(total: _Row, workload: Workload, target: Target) -> dict[str, float]:
+    names = ["cycles", "cycles_low", "cycles_high", "cycles_worst"]
     if any(op.activity_p95 is not None for op in workload.operators):
-        costs["cycles_p95"] = p95
-    ms = 1e3 / target.facts.clock_hz
-    times = {name.replace("cycles", "latency") + "_ms": n * ms for name, n in costs.items()}
-    return {**costs, **{name: value for name, value in times.items() if name in TARGET_COSTS}}
+        names.append("cycles_p95")
+    overhead, ms = target.facts.overhead_cycles.value, 1e3 / target.facts.clock_hz
+    costs = {name: overhead + getattr(total, name) for name in names}
+    times = {name.replace("cycles", "latency") + "_ms": cycles * ms for name, cycles in costs.items()}
+    return {**costs, **{name: time for name, time in times.items() if name in TARGET_COSTS}}
 
 
 def _operator_cost(op: Operator, target: Target | None) -> OperatorCost:
-    figures = _figures(op)
-    stored = (figures.parameters, op.weight_bits, op.weight_bytes, op.constant_bytes)
-    if target is None:
-        return OperatorCost(op.name, op.kind, figures.macs, figures.macs_worst, *stored)
-    cycles = operator_cycles(op, target)
-    return TimedOperatorCost(
-        op.name, op.kind, figures.macs, figures.macs_worst, *stored, cycles=cycles.expected, cycles_worst=cycles.worst
+    row = _row(op, target)
+    plain = OperatorCost(
+        name=op.name,
+        kind=op.kind,
+        macs=row.macs,
+        macs_worst=row.macs_worst,
+        parameters=row.parameters,
+        weight_bits=op.weight_bits,
+        weight_bytes=op.weight_bytes,
+        constant_bytes=op.constant_bytes,
     )
+    if target is None:
+        return plain
+    return TimedOperatorCost(**vars(plain), cycles=row.cycles, cycles_worst=row.cycles_worst)
 
 
 def _in_and_out(op: Operator) -> int:
@@ -163,4 +199,6 @@ def _in_and_out(op: Operator) -> int:
 
 
 def _is_live(buffer: Buffer, step: int) -> bool:
-    return buffer.first is not None and buffer.last is not None and buffer.first <= step <= buffer.last
+    if buffer.first is None or buffer.last is None:
+        return True
+    return buffer.first <= step <= buffer.last

@@ -6,7 +6,6 @@ by kind and bit widths, never scaled by bits. `lines` are the lines of weights t
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import NamedTuple
 
 from cost_models.target import Kernel, Target
@@ -30,7 +29,6 @@ class OperatorCycles(NamedTuple):
     high: float
 
 
-@lru_cache(maxsize=1 << 16)
 def operator_cycles(op: Operator, target: Target) -> OperatorCycles:
     """Cycles of an operator in one inference.
 

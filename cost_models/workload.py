@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
-from functools import cached_property
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 
@@ -43,18 +42,7 @@ class Operator:
     executions: float = 1.0
     activity: float = 1.0
     activity_p95: float | None = None
-    shape: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
-
-    def __hash__(self) -> int:
-        return self._hash
-
-    @cached_property
-    def _hash(self) -> int:
-        # Costs are kept by operator, and a search looks the same few operators up a million times.
-        return hash(tuple(getattr(self, name) for name in _HASHED))
-
-
-_HASHED = tuple(f.name for f in fields(Operator) if f.name != "shape")
+    shape: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}), hash=False)
 
 
 @dataclass(frozen=True)

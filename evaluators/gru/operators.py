@@ -128,11 +128,16 @@ def widths_of_genes(genome: Genome, n_layers: int, genes: Mapping[str, int]) -> 
     if len(genes) != len(names) or any(name not in genes for name in names):
         missing, unknown = sorted(set(names) - set(genes)), sorted(set(genes) - set(names))
         raise ValueError(f"genes of the {genome} genome: missing {missing}, unknown {unknown}")
-    for name in names:
-        if genes[name] not in gene_widths(genome, name):
+    for name, allowed in _allowed_widths(genome, n_layers):
+        if genes[name] not in allowed:
             low, *_, high = gene_widths(genome, name)
             raise ValueError(f"{name}: {genes[name]} bits; allowed: {low} to {high}")
     return Widths(tuple(genes.get(source, NARROW_BITS) for source in _gene_of_slot(genome, n_layers)))
+
+
+@lru_cache
+def _allowed_widths(genome: Genome, n_layers: int) -> tuple[tuple[str, frozenset[int]], ...]:
+    return tuple((name, frozenset(gene_widths(genome, name))) for name in gene_names(genome, n_layers))
 
 
 @lru_cache

@@ -175,20 +175,26 @@ def _element_wise(shape: GruShape, layer: int, name: str) -> Callable[[tuple[int
     n = shape.n_hidden
     kind = "lookup" if name in LOOKUPS else "product" if name.startswith("mul_") else "sum"
 
-    def operator(bits: tuple[int, ...]) -> Operator:
-        *read_bits, output_bits = bits
-        is_large = _has_large_ratio(name, sum(read_bits), output_bits) if kind == "product" else 0
+    n_operands = len(_READS[name])
+
+    @cache
+    def operator_of(widest_read: int, output_bits: int, is_large: int) -> Operator:
         return Operator(
             name=layer_prefix(layer) + name,
             kind=kind,
-            constant_bytes=look_up_bytes(read_bits[0]) if kind == "lookup" else _CONSTANT_BYTES[name],
-            input_elements=n * len(read_bits),
-            input_bits=max(read_bits),
+            constant_bytes=look_up_bytes(widest_read) if kind == "lookup" else _CONSTANT_BYTES[name],
+            input_elements=n * n_operands,
+            input_bits=widest_read,
             output_elements=n,
             output_bits=output_bits,
             executions=shape.n_steps,
-            shape=MappingProxyType({"elements": n, "operands": len(read_bits), "has_large_ratio": is_large}),
+            shape=MappingProxyType({"elements": n, "operands": n_operands, "has_large_ratio": is_large}),
         )
+
+    def operator(bits: tuple[int, ...]) -> Operator:
+        *read_bits, output_bits = bits
+        is_large = _has_large_ratio(name, sum(read_bits), output_bits) if kind == "product" else 0
+        return operator_of(max(read_bits), output_bits, is_large)
 
     return operator
 
