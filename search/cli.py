@@ -232,17 +232,25 @@ def export(
     where: Annotated[
         list[str] | None, typer.Option(metavar="BOUND", help="e.g. 'error_rate <= 0.05': the best of the rest.")
     ] = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Check the C on an emulated Cortex-M4: outputs, cycles, bytes.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Write what is needed to deploy one configuration of a run."""
-    from search.export import Choice, export_trial
+    from search.export import Choice, check_verification, export_trial, print_verification
     from search.run import Run
 
-    manifest = export_trial(Run.open(run), Choice(trial, pick, tuple(where or ())), out)
+    manifest = export_trial(Run.open(run), Choice(trial, pick, tuple(where or ())), out, verified=verify)
+    verification = manifest.get("verification")
     if as_json:
         _print_json(manifest)
-        return
-    _print_pairs(Console(), {"trial": manifest["trial"], "folder": out, "files": ", ".join(manifest["files"])})
+    else:
+        _print_pairs(Console(), {"trial": manifest["trial"], "folder": out, "files": ", ".join(manifest["files"])})
+        if verification:
+            print_verification(verification, Console())
+    if verification:
+        check_verification(verification)
 
 
 @app.command("list")

@@ -2,5 +2,6 @@
 
 from search.export.bundle import export_trial
 from search.export.choice import Choice
+from search.export.verdict import VerificationError, check_verification, print_verification
 
-__all__ = ["Choice", "export_trial"]
+__all__ = ["Choice", "VerificationError", "check_verification", "export_trial", "print_verification"]
