@@ -1,0 +1,125 @@
+"""Dynamic inference: extremes, a frame-by-frame second implementation, and routes together as alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from nsnet2_cases import padded_features, random_heads, sounds, tiny
+
+from evaluators.nsnet2.inference import run_routes
+from evaluators.nsnet2.routes import Route, knobs, placements, reach_of, route, shares_leaving
+from evaluators.nsnet2.shape import EARLY_EXITS, EXITS
+from evaluators.nsnet2.streaming import StreamingNsNet2, enhance_stream
+from evaluators.speech.stft import spectrum, waveform
+
+CLIPS = sounds(6000, 300, 3000)
+X, LENGTHS = padded_features(CLIPS)
+
+
+def configuration(placement: str, *thresholds: float) -> dict[str, float | str]:
+    named = {f"exit_thresholds.{e}": t for e, t in zip(EARLY_EXITS, thresholds, strict=True)}
+    return {"exits.placement": placement, **named}
+
+
+ROUTES = [
+    route(configuration("fc1+gru1+gru2+final", 0.3, 0.4, 0.5)),
+    route(configuration("fc1+gru1+gru2+final", 0.3, 0.8, 0.5)),
+    route(configuration("fc1+gru2", 0.6, 0.0, 0.0)),
+    route(configuration("gru1+final", 0.0, 0.5, 0.0)),
+    route(configuration("gru2+final", 0.0, 0.5, 0.2)),
+    route(configuration("final", 0.0, 0.0, 0.0)),
+    route(configuration("fc1", 1.0, 1.0, 1.0)),
+    route(configuration("fc1+final", 0.999, 0.0, 0.0)),
+]
+
+
+def test_there_are_as_many_placements_as_sets_of_exits():
+    assert placements(()) == ["final"]
+    assert placements(("gru1",)) == ["gru1", "final", "gru1+final"]
+    assert len(set(placements(EARLY_EXITS))) == 15
+    assert placements(EARLY_EXITS)[-1] == "fc1+gru1+gru2+final"
+
+
+def test_knobs_are_placement_and_a_threshold_for_each_exit():
+    groups = knobs(("fc1", "gru2"))
+    assert list(groups["exit_thresholds"]) == ["fc1", "gru2"]
+    assert groups["exits"]["placement"].default == "fc1+gru2+final"
+    assert list(knobs(())) == ["exits"]
+
+
+@pytest.mark.parametrize(
+    ("placement", "thresholds", "expected"),
+    [
+        ("fc1+gru1+final", (0.0, 0.5, 0.5), Route((), "fc1")),
+        ("fc1+gru1+final", (1.0, 0.5, 0.5), Route((("gru1", 0.5),), "final")),
+        ("fc1+gru1+final", (0.2, 0.0, 0.5), Route((("fc1", 0.2),), "gru1")),
+        ("gru2", (0.2, 0.3, 0.5), Route((), "gru2")),
+        ("final+fc1", (0.2, 0.3, 0.5), Route((("fc1", 0.2),), "final")),
+    ],
+)
+def test_a_threshold_at_its_end_is_a_decision_for_good(placement, thresholds, expected):
+    assert route(configuration(placement, *thresholds)) == expected
+
+
+@pytest.mark.parametrize("is_split", [True, False])
+def test_extremes_are_the_fixed_exits(is_split):
+    network = tiny(is_split=is_split)
+    fixed = network.all_masks(X, LENGTHS)
+    routes = [Route((), exit_) for exit_ in EXITS]
+    for taken, result in zip(routes, run_routes(network, {}, routes, X, LENGTHS), strict=True):
+        assert result.n_leaving == {taken.last: int(LENGTHS.sum())}
+        for k, n in enumerate(LENGTHS):
+            torch.testing.assert_close(result.masks[k, :n], fixed[taken.last][k, :n], atol=1e-6, rtol=1e-5)
+            assert (result.masks[k, n:] == 0).all()
+
+
+@pytest.mark.parametrize(("is_split", "exit_units"), [(True, 5), (True, None), (False, None)])
+def test_routes_together_are_streams_frame_by_frame(is_split, exit_units):
+    network = tiny(is_split=is_split, exit_units=exit_units)
+    heads = random_heads(network, X)
+    for taken, result in zip(ROUTES, run_routes(network, heads, ROUTES, X, LENGTHS), strict=True):
+        n_leaving = dict.fromkeys(EXITS, 0)
+        for k, clip in enumerate(CLIPS):
+            stream = StreamingNsNet2(network, heads, taken)
+            enhanced = enhance_stream(stream, clip.numpy())
+            for exit_ in stream.exits_taken:
+                n_leaving[exit_] += 1
+            spectra = spectrum(clip) * result.masks[k, : LENGTHS[k]]
+            np.testing.assert_allclose(waveform(spectra, len(clip)).numpy(), enhanced, atol=1e-5)
+        assert {e: n for e, n in n_leaving.items() if n} == {e: n for e, n in result.n_leaving.items() if n}
+        if len(taken.exits) > 1:
+            assert sum(n > 0 for n in n_leaving.values()) > 1, "the case must let frames leave at several exits"
+
+
+def test_routes_together_give_what_each_gives_alone():
+    network = tiny()
+    heads = random_heads(network, X)
+    together = run_routes(network, heads, ROUTES, X, LENGTHS)
+    for taken, result in zip(ROUTES, together, strict=True):
+        (alone,) = run_routes(network, heads, [taken], X, LENGTHS)
+        torch.testing.assert_close(result.masks, alone.masks, atol=1e-6, rtol=1e-5)
+        assert result.n_leaving == alone.n_leaving
+
+
+@given(thresholds=st.tuples(*[st.floats(0, 1)] * 3), placement=st.sampled_from(placements(EARLY_EXITS)))
+@settings(max_examples=40)
+def test_every_frame_leaves_once_and_fewer_leave_early_at_higher_thresholds(thresholds, placement):
+    network = tiny()
+    heads = random_heads(network, X)
+    taken = route(configuration(placement, *thresholds))
+    stricter = route(configuration(placement, *((1 + t) / 2 for t in thresholds)))
+    found, later = run_routes(network, heads, [taken, stricter], X, LENGTHS)
+    for result in (found, later):
+        assert sum(result.n_leaving.values()) == LENGTHS.sum()
+    if taken.exits[0] == stricter.exits[0]:
+        assert later.n_leaving.get(taken.exits[0], 0) <= found.n_leaving.get(taken.exits[0], 0)
+
+
+def test_shares_that_leave_follow_from_those_that_reach():
+    taken = route(configuration("fc1+gru2", 0.5, 0.5, 0.5))
+    reach = reach_of({"fc1": 0.75, "gru2": 0.25}, taken)
+    assert reach == {"fc1": 1.0, "gru1": 0.25, "gru2": 0.25, "final": 0.0}
+    assert shares_leaving(reach, taken) == {"fc1": 0.75, "gru2": 0.25}
