@@ -18,6 +18,7 @@ from search.display.progress import Display
 from search.errors import RunError, SpecError
 from search.export.choice import Choice
 from search.export.emulation import require_emulator
+from search.export.host import host_test
 from search.export.readme import with_figures
 from search.export.verification import VERIFICATION_FILE, PredictedCycles, verify
 from search.records import TrialRecord
@@ -73,7 +74,7 @@ def export_trial(run: Run, choice: Choice, out: Path, *, verified: bool = False)
 def _verified(out: Path, workload: Workload, system: str) -> dict[str, Any]:
     if not (out / INTERFACE_FILE).exists():
         raise SpecError.plain(f'system "{system}" exports no C that could be verified; the rest is in {out}')
-    verification = verify(out, workload, cache_root() / "mcu").document()
+    verification = verify(out, workload, cache_root() / "mcu", host_test(out)).document()
     with writing(out):
         _write_json(out / VERIFICATION_FILE, verification)
     return verification

@@ -16,7 +16,7 @@ from cost_models.cycles import operator_cycles
 from cost_models.emulator import compiler_version
 from evaluators.c_interface import CInterface
 from search.export.emulation import EmulatedModel, SequenceRun
-from search.export.host import HostTest, host_test
+from search.export.host import HostTest
 
 VECTORS_FILE, VERIFICATION_FILE = "test_vectors.safetensors", "verification.json"
 MEMORY_TOLERANCE, CYCLE_TOLERANCE = 0.02, 0.10
@@ -103,13 +103,14 @@ class PredictedCycles:
         return cls(steps / n_steps, inference, n_steps)
 
 
-def verify(folder: Path, workload: Workload, cache_directory: Path) -> Verification:
+def verify(folder: Path, workload: Workload, cache_directory: Path, host: HostTest) -> Verification:
     """Compile the files of an exported folder, run all its test vectors, and compare.
 
     Args:
         folder: Exported by a system that writes C (`evaluators.c_interface`).
         workload: The operators of the network, for the prediction of cycles.
         cache_directory: Where compiled code is kept.
+        host: How the folder's test went on this machine.
 
     Raises:
         CompilerError: The folder's files do not compile.
@@ -123,7 +124,6 @@ def verify(folder: Path, workload: Workload, cache_directory: Path) -> Verificat
     wrong = {index: told for index, run in enumerate(runs) if (told := _wrong_output(run, vectors, index))}
     predicted = PredictedCycles.of(workload, interface.final_operators, load_target(interface.core, Path()))
     figures = [*_cycle_figures(runs, predicted), *_memory_figures(model, interface)]
-    host = host_test(folder)
     return Verification(
         core=interface.core,
         compiler=compiler_version(),
