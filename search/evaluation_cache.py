@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,6 @@ class EvaluationCache:
         self._known: dict[str, Measurement] = {}
         self._path: Path | None = None
         if fingerprint:
-            folder.mkdir(parents=True, exist_ok=True)
             self._path = folder / f"{hashlib.sha256(fingerprint.encode()).hexdigest()[:24]}.jsonl"
             if not is_fresh:
                 self._load(self._path)
@@ -52,6 +52,7 @@ class EvaluationCache:
         if self._path is None:
             return
         try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
             file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
             try:
                 os.write(file, content)
@@ -61,14 +62,19 @@ class EvaluationCache:
             self._path = None
 
     def _load(self, path: Path) -> None:
-        if not path.exists():
+        try:
+            content = path.read_bytes()
+        except OSError:  # not there yet, or out of reach: then nothing is known
             return
-        for line in path.read_bytes().splitlines():
-            try:
+        for line in content.splitlines():
+            with suppress(ValueError, TypeError, KeyError, AttributeError):
                 fields: dict[str, Any] = json.loads(line)
-                self._known[fields.pop("key")] = Measurement(**fields)
-            except (ValueError, TypeError, KeyError, AttributeError):
-                continue
+                self._known[fields.pop("key")] = _measurement(**fields)
+
+
+def _measurement(metrics: Any, activity: Any, standard_errors: Any) -> Measurement:
+    parts = ({str(name): float(value) for name, value in part.items()} for part in (metrics, activity, standard_errors))
+    return Measurement(*parts)
 
 
 def _key(configuration: Configuration, split: str, fidelity: float) -> str:

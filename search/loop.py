@@ -114,7 +114,9 @@ class SearchLoop:
                 room = budget.trials - len(self.records)
                 if room <= 0 or (deadline is not None and time.monotonic() >= deadline):
                     return
-                asked = optimizer.ask(min(optimizer.batch_size, room))
+                # Always a whole batch, though the budget may have room for less: what a search asks for must not
+                # depend on its budget, or a resumed run could not be given a larger one.
+                asked = optimizer.ask(optimizer.batch_size)[:room]
                 if not asked:
                     return
                 found = self._trials(asked, [""] * len(asked), deadline)
@@ -152,7 +154,8 @@ class SearchLoop:
         known: list[TrialRecord] = []
         for draft in drafts:
             earlier = self._earlier.get((draft.trial, draft.split))
-            if earlier is not None and canonical(earlier.configuration) == canonical(draft.configuration):
+            if earlier is not None:
+                _check_same_configuration(earlier, draft)
                 found[draft.trial] = earlier
                 continue
             record = self._without_evaluation(draft)
@@ -251,6 +254,15 @@ class SearchLoop:
         feasible = [r for r in found if is_feasible(r, self._problem.constraints)]
         tracker.add(self._problem.objectives.matrix(feasible))
         self._monitor.update(len(self.records), tracker.hypervolume, len(tracker))
+
+
+def _check_same_configuration(earlier: TrialRecord, draft: TrialRecord) -> None:
+    """The same study asks the same questions, unless a library draws other random numbers than it did."""
+    if canonical(earlier.configuration) != canonical(draft.configuration):
+        raise RunError(
+            f"trial {earlier.trial} of the run is not what the search asks for now: "
+            "the run was made by other versions (see its facts.json); start a new run with --out"
+        )
 
 
 def _job(draft: TrialRecord) -> Job:

@@ -13,7 +13,7 @@ from typing import Any
 
 from evaluators.progress import Progress, Silent
 from evaluators.registry import create_system
-from evaluators.storage import cache_root
+from evaluators.storage import cache_root, write_atomically
 from evaluators.system import Context, System
 from search.errors import RunError, SpecError
 from search.evaluation_cache import EvaluationCache
@@ -105,6 +105,8 @@ def carry_out(
             _check_same_study(directory.read_study(), study.spec.resolved())
             _check_same_target(directory.read_facts(), study)
         study.system.prepare(Context(cache_root(), progress or Silent(), fresh))
+        if directory.study.exists():
+            _check_same_system(directory.read_facts(), study.system)
         study.costs(study.space.defaults)  # a target without a kernel that is needed shows here
         directory.write_facts(_facts(study))
         directory.write_study(study.spec.resolved())
@@ -187,7 +189,7 @@ def _write_results(study: Study, directory: RunDirectory) -> None:
     document = front_document(facts, records, breakdown)
     directory.write_json(directory.front_json, document)
     with writing(directory.front_csv):
-        directory.front_csv.write_text(front_csv(document), encoding="utf-8")
+        write_atomically(directory.front_csv, front_csv(document).encode())
     run.write_report()
 
 
@@ -224,6 +226,15 @@ def _check_same_target(stored: RunFacts, study: Study) -> None:
     if study.target is not None and stored.target_fingerprint != study.target.fingerprint:
         raise SpecError.plain(
             f"the target {study.spec.target} has changed since the run began: its cycles would not compare",
+            "--out for a new run",
+        )
+
+
+def _check_same_system(stored: RunFacts, system: System) -> None:
+    """The weights may have been trained again, the data may be others."""
+    if stored.system["fingerprint"] != system.fingerprint():
+        raise SpecError.plain(
+            "the weights or the data have changed since the run began: its measurements would not compare",
             "--out for a new run",
         )
 
