@@ -69,7 +69,8 @@ class EvaluationCache:
         for line in content.splitlines():
             with suppress(ValueError, TypeError, KeyError, AttributeError):
                 fields: dict[str, Any] = json.loads(line)
-                self._known[fields.pop("key")] = _measurement(**fields)
+                key = fields.pop("key")
+                self._known[key] = _measurement(**fields)
 
 
 def _measurement(metrics: Any, activity: Any, standard_errors: Any) -> Measurement:
