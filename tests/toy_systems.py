@@ -56,7 +56,7 @@ class Toy:
         knobs: How many.
         sleep_ms: Duration of an evaluation.
         calls: File that gets a line for every configuration evaluated.
-        name: Identity for the cache of measurements; empty: no measurement is kept.
+        identity: Fingerprint for the cache of measurements; empty: no measurement is kept.
         fault: What configurations with `k0` = 2 bits do, see `FAULTS`; `nan` and `short` answer wrongly.
         dynamic: Whether half of the work is skipped, more of it with few bits in `k0`.
         loud: Whether to print while working.
@@ -69,7 +69,7 @@ class Toy:
         knobs: int = 4,
         sleep_ms: float = 0.0,
         calls: str = "",
-        name: str = "",
+        identity: str = "",
         fault: str = "",
         dynamic: bool = False,
         loud: bool = False,
@@ -77,7 +77,7 @@ class Toy:
         self._names = [f"k{i}" for i in range(knobs)]
         self._sleep_s = sleep_ms / 1000
         self._calls = calls
-        self._name = name
+        self._identity = identity
         self._fault = fault
         self._dynamic = dynamic
         self._loud = loud
@@ -86,7 +86,7 @@ class Toy:
         return {"bit_widths": {name: range(2, 9) for name in self._names}}
 
     def fingerprint(self) -> str:
-        return self._name
+        return self._identity
 
     def evaluate(self, configurations: Sequence[Any], split: str, fidelity: float = 1.0) -> list[Measurement]:
         if self._loud:
@@ -143,3 +143,10 @@ class Tunable:
 
     def costs(self, configuration: Any) -> Mapping[str, float]:
         return {"latency_ms": 2.0 - configuration["ratio.prune"] - 0.5 * (configuration["mode.act"] == "relu")}
+
+
+class Forgetful(Toy):
+    """Declares more metrics than it returns."""
+
+    def evaluate(self, configurations: Sequence[Any], split: str, fidelity: float = 1.0) -> list[Any]:
+        return [{"error_rate": 0.5} for _ in configurations]

@@ -133,7 +133,7 @@ def test_overrides_come_before_the_check(study: Path) -> None:
         (
             "system.knob=7",
             '--set system.knob  system.knob: unknown key "knob"\n'
-            "    Allowed: calls, dynamic, fault, knobs, loud, name, sleep_ms. "
+            "    Allowed: calls, dynamic, fault, identity, knobs, loud, sleep_ms. "
             'Did you mean "knobs"?',
         ),
         (
