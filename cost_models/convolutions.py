@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from cost_models.layers import Layer, LayerFigures, Size
 
-Pair = Annotated[list[Size], Field(min_length=2, max_length=2)]
 Padding = Literal["same", "valid"]
 
 SCRATCH_COLUMNS = 2
 """Columns of an im2col buffer, of 16-bit elements: how CMSIS-NN computes convolutions."""
 _COLUMN_ELEMENT_BYTES = 2
+
+
+def _both_axes(value: Any) -> Any:
+    """One number is meant for rows and columns."""
+    if isinstance(value, int):
+        return [value, value]
+    if not isinstance(value, list) or len(value) != 2:
+        raise ValueError("must be one whole number, or two in a list")
+    return value
+
+
+Pair = Annotated[list[Size], BeforeValidator(_both_axes)]
+"""Of rows and of columns."""
 
 
 class Conv1d(Layer):
@@ -47,13 +59,13 @@ class _Image(Layer):
 
     height: Size = Field(description="rows read")
     width: Size = Field(description="columns read")
-    kernel: Size | Pair = Field(description="rows and columns of the window; one number: a square")
-    stride: Size | Pair = Field(1, description="rows and columns between two outputs; one number: both")
+    kernel: Pair = Field(description="rows and columns of the window; one number: a square")
+    stride: Pair = Field([1, 1], description="rows and columns between two outputs; one number: both")
     padding: Padding = Field("same", description="same: an output for every stride; valid: only where the window fits")
 
     @model_validator(mode="after")
     def _window_fits(self) -> _Image:
-        for size, taps in zip((self.height, self.width), _pair(self.kernel), strict=True):
+        for size, taps in zip((self.height, self.width), self.kernel, strict=True):
             _check_taps(size, taps, 1, self.padding)
         return self
 
@@ -64,7 +76,7 @@ class _Image(Layer):
 
     def axes(self) -> list[tuple[int, int, int]]:
         """Size, taps and stride along the rows and along the columns."""
-        return list(zip((self.height, self.width), _pair(self.kernel), _pair(self.stride), strict=True))
+        return list(zip((self.height, self.width), self.kernel, self.stride, strict=True))
 
 
 class Conv2d(_Image):
@@ -82,7 +94,7 @@ class Conv2d(_Image):
 
     def figures(self) -> LayerFigures:
         """One column of `kernel * in_channels / groups` elements for every output position and group."""
-        rows, columns = _pair(self.kernel)
+        rows, columns = self.kernel
         column = rows * columns * self.in_channels // self.groups
         n_inputs = self.height * self.width * self.in_channels
         return _convolution(self.pixels(), column, self.out_channels, n_inputs, self.groups)
@@ -97,7 +109,7 @@ class Depthwise(_Image):
 
     def figures(self) -> LayerFigures:
         """`kernel` MACs for every output; weights are read only where the window lies inside the image."""
-        rows, columns = _pair(self.kernel)
+        rows, columns = self.kernel
         pixels, channels = self.pixels(), self.channels * self.multiplier
         down, across = (taps_inside(n, k, s, self.padding) for n, k, s in self.axes())
         return LayerFigures(
@@ -118,11 +130,11 @@ class Pointwise(Layer):
     width: Size = Field(1, description="columns read")
     in_channels: Size = Field(description="channels read")
     out_channels: Size = Field(description="channels written")
-    stride: Size | Pair = Field(1, description="rows and columns between two outputs; one number: both")
+    stride: Pair = Field([1, 1], description="rows and columns between two outputs; one number: both")
 
     def figures(self) -> LayerFigures:
         """A matrix product; the weights are read once, or once for every row of outputs where there is a stride."""
-        strides = _pair(self.stride)
+        strides = self.stride
         rows, columns = (-(-size // s) for size, s in zip((self.height, self.width), strides, strict=True))
         weights = self.in_channels * self.out_channels
         reads = weights if max(strides) == 1 else weights * rows
@@ -193,10 +205,6 @@ def _convolution(pixels: int, column: int, out_channels: int, n_inputs: int, gro
         },
         scratch_bytes=SCRATCH_COLUMNS * column * _COLUMN_ELEMENT_BYTES,
     )
-
-
-def _pair(value: int | list[int]) -> tuple[int, int]:
-    return (value, value) if isinstance(value, int) else (value[0], value[1])
 
 
 def _check_taps(size: int, taps: int, dilation: int, padding: Padding) -> None:
