@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -22,6 +22,7 @@ from search.front import baseline_records, front_csv, front_document, front_reco
 from search.journal import Journal
 from search.loop import Monitor, Problem, SearchLoop
 from search.records import TrialRecord
+from search.resume import check_same_study, check_same_system, check_same_target
 from search.run_directory import RunDirectory, RunFacts, writing
 from search.spec import SystemSpec
 from search.study import Study, versions
@@ -102,11 +103,11 @@ def carry_out(
     directory.create()
     with _lock(directory):
         if directory.study.exists():
-            _check_same_study(directory.read_study(), study.spec.resolved())
-            _check_same_target(directory.read_facts(), study)
+            check_same_study(directory.read_study(), study.spec.resolved())
+            check_same_target(directory.read_facts(), study.target)
         study.system.prepare(Context(cache_root(), progress or Silent(), fresh))
         if directory.study.exists():
-            _check_same_system(directory.read_facts(), study.system)
+            check_same_system(directory.read_facts(), study.system)
         study.costs(study.space.defaults)  # a target without a kernel that is needed shows here
         directory.write_facts(_facts(study))
         directory.write_study(study.spec.resolved())
@@ -205,48 +206,3 @@ def _lock(directory: RunDirectory) -> Iterator[None]:
         except OSError as error:
             raise RunError(f"{directory.path} is in use by another process") from error
         yield
-
-
-def _check_same_study(stored: Mapping[str, Any], given: Mapping[str, Any]) -> None:
-    """Budget and executor may change; what decides the records may not."""
-    changes = [
-        f"{path}: the run has {_short(before)}, the study has {_short(now)}"
-        for key in dict.fromkeys([*stored, *given])
-        if key not in ("budget", "executor")
-        for path, before, now in _differences(key, stored.get(key), given.get(key))
-    ]
-    if changes:
-        raise SpecError.plain(
-            "the study has changed since the run began:\n  " + "\n  ".join(changes), "--out for a new run"
-        )
-
-
-def _check_same_target(stored: RunFacts, study: Study) -> None:
-    """A target file may have been edited while its name stayed the same."""
-    if study.target is not None and stored.target_fingerprint != study.target.fingerprint:
-        raise SpecError.plain(
-            f"the target {study.spec.target} has changed since the run began: its cycles would not compare",
-            "--out for a new run",
-        )
-
-
-def _check_same_system(stored: RunFacts, system: System) -> None:
-    """The weights may have been trained again, the data may be others."""
-    if stored.system["fingerprint"] != system.fingerprint():
-        raise SpecError.plain(
-            "the weights or the data have changed since the run began: its measurements would not compare",
-            "--out for a new run",
-        )
-
-
-def _differences(path: str, before: Any, now: Any) -> Iterator[tuple[str, Any, Any]]:
-    if isinstance(before, dict) and isinstance(now, dict):
-        for key in dict.fromkeys([*before, *now]):
-            yield from _differences(f"{path}.{key}", before.get(key), now.get(key))
-    elif before != now:
-        yield path, before, now
-
-
-def _short(value: Any) -> str:
-    text = "nothing" if value is None else str(value)
-    return text if len(text) <= 100 else text[:97] + "..."
