@@ -6,7 +6,9 @@ import json
 import shlex
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -63,11 +65,13 @@ def run(
     overrides = [*(settings or ())]
     overrides += [f"budget.trials={trials}"] if trials is not None else []
     overrides += [f"executor.name={executor}"] if executor is not None else []
-    loaded = Study.from_yaml(study, overrides)
+    with _prints_beside(as_json):
+        loaded = Study.from_yaml(study, overrides)
     directory = RunDirectory(out) if out else free_directory(loaded.spec.name, resume)
     display = Display()
     try:
-        done = carry_out(loaded, directory, resume=resume, fresh=fresh, monitor=display, progress=display)
+        with _prints_beside(as_json):
+            done = carry_out(loaded, directory, resume=resume, fresh=fresh, monitor=display, progress=display)
     except KeyboardInterrupt:
         kept = len(directory.replay().records)
         again = ["python", "-m", "search", "run", str(study), "--out", str(directory.path), "--resume"]
@@ -91,8 +95,9 @@ def check(study: StudyPath, settings: Assignments = None, as_json: AsJson = Fals
     from search.display.tables import print_baseline_costs
     from search.study import Study
 
-    loaded = Study.from_yaml(study, settings or ())
-    baselines = [(label, loaded.costs(c).costs) for label, c in loaded.space.homogeneous()]
+    with _prints_beside(as_json):
+        loaded = Study.from_yaml(study, settings or ())
+        baselines = [(label, loaded.costs(c).costs) for label, c in loaded.space.homogeneous()]
     summary = {
         "study": loaded.spec.name,
         "system": loaded.spec.system.name,
@@ -149,7 +154,8 @@ def cost(
     if (study is None) == (workload is None):
         raise SpecError.plain("cost needs either a study or a workload", "cost STUDY, or cost --workload FILE")
     if study is not None:
-        costing = cost_study(study, settings or (), _knob_settings(knob or ()), target)
+        with _prints_beside(as_json):
+            costing = cost_study(study, settings or (), _knob_settings(knob or ()), target)
     elif knob or settings:
         raise SpecError.plain("--knob and --set are for a study; a workload file has none")
     else:
@@ -241,7 +247,8 @@ def export(
     from search.export import Choice, check_verification, export_trial, print_verification
     from search.run import Run
 
-    manifest = export_trial(Run.open(run), Choice(trial, pick, tuple(where or ())), out, verified=verify)
+    with _prints_beside(as_json):
+        manifest = export_trial(Run.open(run), Choice(trial, pick, tuple(where or ())), out, verified=verify)
     verification = manifest.get("verification")
     if as_json:
         _print_json(manifest)
@@ -279,6 +286,9 @@ def main(arguments: list[str] | None = None) -> None:
     words = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.append(str(Path.cwd()))  # systems of one's own; `python -m` does it, a console script does not
+    warnings.showwarning = _tell_warning  # type: ignore[assignment]
     _exit(lambda: app(args=words, prog_name="python -m search", standalone_mode=True), debug)
 
 
@@ -295,6 +305,11 @@ def _exit(command: Callable[[], Any], debug: bool) -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
+    except Exception as error:  # a mistake of ours, or of a user's own system: told in a line, in full for --debug
+        if debug:
+            traceback.print_exc()
+        _tell(f"error: unexpected {type(error).__name__}: {error}\n    --debug shows where it comes from")
+        sys.exit(SearchError.exit_code)
 
 
 def _knob_settings(assignments: Iterable[str]) -> dict[str, Any]:
@@ -305,6 +320,13 @@ def _knob_settings(assignments: Iterable[str]) -> dict[str, Any]:
             raise SpecError.plain(f'--knob "{assignment}" is not an assignment', "PATTERN=VALUE")
         settings[pattern.strip()] = parse_value(text, f"--knob {pattern}")
     return settings
+
+
+@contextmanager
+def _prints_beside(as_json: bool) -> Iterator[None]:
+    """Send what a user's own system prints to stderr: with `--json` the standard output is one document."""
+    with redirect_stdout(sys.stderr) if as_json else nullcontext():
+        yield
 
 
 def _print_json(document: Mapping[str, Any]) -> None:
@@ -326,3 +348,7 @@ def _told_fact(value: Any) -> str:
 
 def _tell(message: str) -> None:
     print(message, file=sys.stderr)
+
+
+def _tell_warning(message: Warning | str, *_: Any) -> None:
+    _tell(f"warning: {message}")
