@@ -150,3 +150,10 @@ class Forgetful(Toy):
 
     def evaluate(self, configurations: Sequence[Any], split: str, fidelity: float = 1.0) -> list[Any]:
         return [{"error_rate": 0.5} for _ in configurations]
+
+
+class Unprepared(Toy):
+    """Lacks its weights."""
+
+    def prepare(self, context: Any) -> None:
+        raise KeyError("weights")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from toy_studies import toy_study
 
 from search import Study
 from search.run import Run
@@ -16,20 +17,6 @@ from search.run import Run
 def no_report(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out the report, which takes longer than the runs of these tests."""
     monkeypatch.setattr(Run, "write_report", lambda run: run.directory.report)
-
-
-def toy_study(folder: Path | str = ".", system: dict[str, Any] | None = None, **sections: Any) -> Study:
-    """A study of the toy system; sections replace those of the default."""
-    data = {
-        "name": "toy",
-        "system": {"name": "toy_systems:Toy", **(system or {})},
-        "space": {"bit_widths": {"choices": [2, 3, 4, 5, 6, 7, 8]}},
-        "objectives": ["error_rate", "model_bytes"],
-        "optimizer": {"name": "nsga2", "population": 8},
-        "budget": {"trials": 50},
-        "executor": "serial",
-    }
-    return Study.from_dict({**data, **sections}, folder)
 
 
 @pytest.fixture
