@@ -14,7 +14,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from cost_models.terms import MAC_TERMS, Term
 from cost_models.workload import Operator
-from spaces import Document, Options, Problem, UserError, problems_of, unknown
+from spaces import Document, Options, Problem, UserError, nearest, problems_of, unknown
 
 TARGETS = Path(__file__).with_name("targets")
 ANY_KIND = "*"
@@ -140,9 +140,12 @@ class Target:
 
     def _no_kernel(self, op: Operator, widths: str) -> UserError:
         if op.kind not in self._rows:
-            problem = unknown((), "kind of operator", op.kind, self._rows)
-            told = f'target "{self.name}" has no kernel of that kind: {problem.message} (operator "{op.name}")'
-            return UserError.plain(told, problem.allowed, problem.suggestion)
+            told = f'target "{self.name}" has no {op.kind} kernel (operator "{op.name}")'
+            others = ", ".join(target.name for target in shipped_targets() if op.kind in target._rows)
+            kinds = ", ".join(sorted(self._rows))
+            return UserError.plain(
+                told, f"{kinds}; or a target that has one: {others}" if others else kinds, nearest(op.kind, self._rows)
+            )
         there = (f"{row.weight_bits}/{row.activation_bits}" for row in self._rows[op.kind])
         told = f'target "{self.name}" has no {op.kind} kernel for {widths} (operator "{op.name}")'
         return UserError.plain(told, f"at most {', '.join(there)} bits")

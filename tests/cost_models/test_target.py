@@ -120,8 +120,12 @@ def test_the_narrowest_kernel_that_takes_an_operator_computes_it(tmp_path: Path)
         ),
         (
             product(kind="bb"),
-            'target "my_board" has no kernel of that kind: unknown kind of operator "bb" (operator "x")\n'
-            '    Allowed: a, b. Did you mean "b"?',
+            'target "my_board" has no bb kernel (operator "x")\n    Allowed: a, b. Did you mean "b"?',
+        ),
+        (
+            product(kind="lstm"),
+            'target "my_board" has no lstm kernel (operator "x")\n    Allowed: a, b; or a target that has one: '
+            "cortex_m33, cortex_m33_cmsis_nn, cortex_m4, cortex_m4_cmsis_nn, cortex_m7, nucleo_l4r5zi.",
         ),
     ],
 )
