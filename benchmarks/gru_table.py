@@ -70,13 +70,23 @@ def markdown(rows: list[dict[str, Any]]) -> str:
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for r in rows:
-        gain = r["hypervolume"] / r["baseline_hypervolume"] - 1
-        lines.append(
-            f"| {r['study']} | {100 * r['float_test']:.2f} % | {100 * r['8bit_test']:.2f} % ({100 * r['8bit_test_se']:.2f})"
-            f" | {r['8bit_bytes']:,.0f} | {100 * r['chosen_test']:.2f} % | {r['chosen_bytes']:,.0f}"
-            f" | {100 * r['chosen_reduction']:.0f} % | {100 * r['within_on_test_reduction']:.0f} % | +{100 * gain:.1f} % |"
-        )
+        cells = [
+            r["study"],
+            _percent(r["float_test"]),
+            f"{_percent(r['8bit_test'])} ({100 * r['8bit_test_se']:.2f})",
+            f"{r['8bit_bytes']:,.0f}",
+            _percent(r["chosen_test"]),
+            f"{r['chosen_bytes']:,.0f}",
+            f"{100 * r['chosen_reduction']:.0f} %",
+            f"{100 * r['within_on_test_reduction']:.0f} %",
+            f"{100 * (r['hypervolume'] / r['baseline_hypervolume'] - 1):+.1f} %",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2f} %"
 
 
 def _document(path: Path, out: Path) -> dict[str, Any]:

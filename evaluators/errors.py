@@ -26,7 +26,8 @@ class DataError(EvaluationError):
         self, wrong: str, *, where: Path | None = None, line: int | None = None, expected: str = "", advice: str = ""
     ) -> None:
         place = f"{where}{f':{line}' if line is not None else ''}: " if where is not None else ""
-        parts = [f"{place}{wrong.removesuffix('.')}.", f"Expected: {expected}." if expected else "", f"{advice}." if advice else ""]
+        wish, hint = f"Expected: {expected}." if expected else "", f"{advice}." if advice else ""
+        parts = [f"{place}{wrong.removesuffix('.')}.", wish, hint]
         # One plain string, and no second full stop, so that the error survives the way between processes.
         super().__init__(" ".join(part for part in parts if part))
 

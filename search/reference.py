@@ -31,9 +31,9 @@ This page is written by `python -m search.reference` from the models that do the
 _SPACE = """
 ## space
 
-A mapping from kinds of knobs to one rule or a list of rules; the first rule that selects a knob holds, knobs that no rule
-selects stay at their default. A pattern is matched against the whole name or any part of it that starts after a dot:
-`input_*` selects `gru0.input_reset`.
+A mapping from kinds of knobs to one rule or a list of rules; the first rule that selects a knob holds, knobs that no
+rule selects stay at their default. A pattern is matched against the whole name or any part of it that starts after a
+dot: `input_*` selects `gru0.input_reset`.
 
 | key of a rule | meaning |
 |---|---|
@@ -49,8 +49,8 @@ _OBJECTIVES = """
 ## objectives, constraints
 
 Objectives are names of metrics and costs (`python -m search list metrics`); each knows whether less or more is better.
-Constraints are texts such as `"peak_ram_bytes <= 16384"` or `"accuracy >= 0.9"`. Those on costs are checked before anything
-is evaluated.
+Constraints are texts such as `"peak_ram_bytes <= 16384"` or `"accuracy >= 0.9"`. Those on costs are checked before
+anything is evaluated.
 """
 
 
