@@ -17,6 +17,7 @@ from evaluators.errors import EvaluationError
 from evaluators.gru.c_code import Vectors, write_c_code
 from evaluators.gru.calibration import CalibratedGru
 from evaluators.gru.engine import select_engine
+from evaluators.gru.integer_gru import IntegerGru
 from evaluators.gru.operators import Widths, slot_names
 from evaluators.gru.quantization import quantize
 from evaluators.storage import write_atomically
@@ -45,25 +46,35 @@ def export_integer_gru(
         EvaluationError: The kernels do not take such a network, or what evaluates it here is not what is exported.
     """
     gru = quantize(calibrated, widths)
-    arrays: dict[str, NDArray[Any]] = {}
-    constants: dict[str, Any] = {"class_names": list(class_names), "operators": {}}
-    for name, part in _parts("gru", gru.layers, gru.classifier):
-        arrays |= {f"{name}.{field}": array for field, array in _arrays(part)}
-        constants["operators"][name] = _scalars(part)
-    constants["formats"] = {
-        slot: {"bits": widths[slot], "scale": form.scale, "zero_point": form.zero_point}
-        for slot in slot_names(calibrated.n_layers)
-        for form in [calibrated.format(slot, widths[slot])]
+    vectors, evaluators = _checked_vectors(calibrated, gru, sequences.head(N_TEST_VECTORS))
+    # First, as it refuses networks that the kernels do not take.
+    write_c_code(gru, class_names, vectors, evaluators, directory)
+    parts = list(_parts("gru", gru.layers, gru.classifier))
+    weights = {f"{name}.{field}": array for name, part in parts for field, array in _arrays(part)}
+    constants = {
+        "class_names": list(class_names),
+        "operators": {name: _scalars(part) for name, part in parts},
+        "formats": _formats(calibrated, widths),
     }
-    vectors = sequences.head(N_TEST_VECTORS)
-    expected = Vectors.of(gru, vectors)
-    engine = select_engine(calibrated)
-    if not np.array_equal(engine.logits([widths], vectors)[0], expected.logits):
-        raise EvaluationError(f"the engine {engine.name} and the reference give different logits")
-    write_atomically(directory / WEIGHTS_FILE, save(arrays))
+    write_atomically(directory / WEIGHTS_FILE, save(weights))
     write_atomically(directory / CONSTANTS_FILE, (json.dumps(constants, indent=1) + "\n").encode())
-    write_atomically(directory / VECTORS_FILE, save(expected.arrays()))
-    write_c_code(gru, class_names, expected, ("reference", engine.name), directory)
+    write_atomically(directory / VECTORS_FILE, save(vectors.arrays()))
+
+
+def _checked_vectors(
+    calibrated: CalibratedGru, gru: IntegerGru, sequences: Sequences
+) -> tuple[Vectors, tuple[str, str]]:
+    """Test vectors, and the evaluators that gave the same logits."""
+    vectors = Vectors.of(gru, sequences)
+    engine = select_engine(calibrated)
+    if not np.array_equal(engine.logits([gru.widths], sequences)[0], vectors.logits):
+        raise EvaluationError(f"the engine {engine.name} and the reference give different logits")
+    return vectors, ("reference", engine.name)
+
+
+def _formats(calibrated: CalibratedGru, widths: Widths) -> dict[str, Any]:
+    formats = {slot: calibrated.format(slot, widths[slot]) for slot in slot_names(calibrated.n_layers)}
+    return {slot: asdict(form) for slot, form in formats.items()}
 
 
 def _parts(prefix: str, layers: Sequence[Any], classifier: Any) -> Iterator[tuple[str, Any]]:
