@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -91,6 +91,26 @@ class TargetFile(Options):
         return self
 
 
+_VALUE, _BAND = {"value"}, {"low", "high"}
+_DECIDING_FACTS: Any = {
+    "clock_hz": True,
+    "weights": True,
+    "line_bytes": True,
+    "k_core": _VALUE,
+    "k_mem": _VALUE,
+    "overhead_cycles": _VALUE,
+    "error_band": _BAND,
+}
+_DECIDING_COLUMNS: Any = {
+    "kinds": True,
+    "weight_bits": True,
+    "activation_bits": True,
+    "cycles": True,
+    "error_band": _BAND,
+}
+"""What of a target decides a cost; the rest is for readers."""
+
+
 @dataclass(frozen=True, eq=False)
 class Target:
     """A target, ready to cost operators. Two targets are equal only if they are the same object: it is a cache key.
@@ -111,8 +131,9 @@ class Target:
     @cached_property
     def fingerprint(self) -> str:
         """Identity of everything that decides a cost."""
-        facts = self.facts.model_dump(mode="json", exclude={"kernels"})
-        text = json.dumps([facts, [row.model_dump(mode="json") for row in self.kernels]], sort_keys=True)
+        facts = self.facts.model_dump(mode="json", include=_DECIDING_FACTS)
+        rows = [row.model_dump(mode="json", include=_DECIDING_COLUMNS) for row in self.kernels]
+        text = json.dumps([facts, rows], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def kernel(self, op: Operator) -> Kernel:
@@ -128,7 +149,7 @@ class Target:
         for row in rows:
             if row.weight_bits >= weight_bits and row.activation_bits >= activation_bits:
                 return row
-        raise self._no_kernel(op, f"{weight_bits}-bit weights and {activation_bits}-bit activations")
+        raise self._no_kernel(op, rows, f"{weight_bits}-bit weights and {activation_bits}-bit activations")
 
     @cached_property
     def _rows(self) -> Mapping[str, list[Kernel]]:
@@ -138,17 +159,16 @@ class Target:
                 rows.setdefault(kind, []).append(row)
         return rows
 
-    def _no_kernel(self, op: Operator, widths: str) -> UserError:
-        if op.kind not in self._rows:
-            told = f'target "{self.name}" has no {op.kind} kernel (operator "{op.name}")'
-            others = ", ".join(target.name for target in shipped_targets() if op.kind in target._rows)
-            kinds = ", ".join(sorted(self._rows))
-            return UserError.plain(
-                told, f"{kinds}; or a target that has one: {others}" if others else kinds, nearest(op.kind, self._rows)
-            )
-        there = (f"{row.weight_bits}/{row.activation_bits}" for row in self._rows[op.kind])
-        told = f'target "{self.name}" has no {op.kind} kernel for {widths} (operator "{op.name}")'
-        return UserError.plain(told, f"at most {', '.join(there)} bits")
+    def _no_kernel(self, op: Operator, rows: Sequence[Kernel], widths: str) -> UserError:
+        if rows:
+            there = ", ".join(f"{row.weight_bits}/{row.activation_bits}" for row in rows)
+            told = f'target "{self.name}" has no {op.kind} kernel for {widths} (operator "{op.name}")'
+            return UserError.plain(told, f"at most {there} bits")
+        others = ", ".join(target.name for target in shipped_targets() if op.kind in target._rows)
+        kinds = ", ".join(sorted(self._rows))
+        allowed = f"{kinds}; or a target that has one: {others}" if others else kinds
+        told = f'target "{self.name}" has no {op.kind} kernel (operator "{op.name}")'
+        return UserError.plain(told, allowed, nearest(op.kind, self._rows))
 
 
 def target_names() -> list[str]:

@@ -123,6 +123,11 @@ def test_the_narrowest_kernel_that_takes_an_operator_computes_it(tmp_path: Path)
             'target "my_board" has no bb kernel (operator "x")\n    Allowed: a, b. Did you mean "b"?',
         ),
         (
+            Operator("x", "a", input_bits=64),
+            'target "my_board" has no a kernel for 0-bit weights and 64-bit activations (operator "x")\n'
+            "    Allowed: at most 0/32 bits.",
+        ),
+        (
             product(kind="lstm"),
             'target "my_board" has no lstm kernel (operator "x")\n    Allowed: a, b; or a target that has one: '
             "cortex_m33, cortex_m33_cmsis_nn, cortex_m4, cortex_m4_cmsis_nn, cortex_m7, nucleo_l4r5zi.",
@@ -200,6 +205,8 @@ def test_the_fingerprint_follows_what_decides_a_cost(tmp_path: Path) -> None:
     assert fingerprint(BOARD) == fingerprint(BOARD)
     for old, new in (("value: 1.1", "value: 1.2"), ("calls: 10", "calls: 11"), ("weights: flash", "weights: ram")):
         assert fingerprint(BOARD) != fingerprint(BOARD.replace(old, new))
+    for old, new in (("a board", "the board"), ("source: guess", "source: a guess"), ("not yet", "soon")):
+        assert fingerprint(BOARD) == fingerprint(BOARD.replace(old, new))
 
 
 @pytest.mark.parametrize("path", sorted(TARGETS.glob("*.yaml")), ids=lambda path: path.stem)
