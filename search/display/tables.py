@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from rich.columns import Columns
 from rich.console import Console, Group, RenderableType
@@ -14,8 +14,11 @@ from rich.text import Text
 from cost_models import OperatorCost, TimedOperatorCost
 from search.display.numbers import number, unit_of
 
+Item = TypeVar("Item")
+
 MAX_ROWS = 24
 """Longer fronts are thinned evenly in the terminal; the files have all of them."""
+MAX_COLUMNS = 5
 
 
 def print_front(document: Mapping[str, Any], console: Console) -> None:
@@ -49,15 +52,15 @@ def print_costs(operators: Sequence[OperatorCost], costs: Mapping[str, float], c
 
 
 def print_baseline_costs(baselines: Sequence[tuple[str, Mapping[str, float]]], console: Console) -> None:
-    """The costs of every baseline, one row each."""
-    names = list(baselines[0][1]) if baselines else []
+    """The costs of the baselines, one row a cost; of many baselines some."""
+    shown = _thinned(baselines, MAX_COLUMNS)
     table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("baseline")
-    for name in names:
+    table.add_column("cost of a trial")
+    for label, _ in shown:
+        table.add_column(escape(label), justify="right")
+    for name in shown[0][1] if shown else ():
         unit = unit_of(name)
-        table.add_column(escape(f"{name}\n{unit}" if unit else name), justify="right")
-    for label, costs in baselines:
-        table.add_row(escape(label), *(number(name, costs[name]) for name in names))
+        table.add_row(escape(f"{name} ({unit})" if unit else name), *(number(name, costs[name]) for _, costs in shown))
     console.print(table)
 
 
@@ -72,10 +75,10 @@ def _front_table(document: Mapping[str, Any]) -> RenderableType:
     if not document["is_feasible"]:
         title = "No trial keeps to every constraint; these violate them least"
     table = _objective_table(title, "trial", document)
-    for trial in _thinned(trials):
+    for trial in _thinned(trials, MAX_ROWS):
         mark = " knee" if trial["trial"] == document["knee"] else ""
         table.add_row(f"{trial['trial']}{mark}", *_values(trial, document["objectives"]))
-    hidden = len(trials) - len(_thinned(trials))
+    hidden = len(trials) - len(_thinned(trials, MAX_ROWS))
     return Group(table, Text(f"and {hidden} more between them", style="dim")) if hidden else table
 
 
@@ -125,11 +128,11 @@ def _summary(document: Mapping[str, Any]) -> Text:
     return Text(f"{text}; trials: {states}")
 
 
-def _thinned(trials: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
-    if len(trials) <= MAX_ROWS:
-        return trials
-    picks = sorted({round(i * (len(trials) - 1) / (MAX_ROWS - 1)) for i in range(MAX_ROWS)})
-    return [trials[i] for i in picks]
+def _thinned(items: Sequence[Item], limit: int) -> Sequence[Item]:
+    """At most `limit` of the items, evenly spread, both ends included."""
+    if len(items) <= limit:
+        return items
+    return [items[round(i * (len(items) - 1) / (limit - 1))] for i in range(limit)]
 
 
 def _pairs(rows: Iterable[tuple[str, str]]) -> Table:
