@@ -46,7 +46,7 @@ def measure(data: Path) -> dict[str, dict[str, float]]:
     clips = [pairs[k] for k in range(len(pairs))]
     noisy, enhanced = [], []
     for clip in clips:
-        spectra = spectrum(torch.from_numpy(clip.noisy)[None])
+        spectra = spectrum(torch.tensor(clip.noisy)[None])
         mask = network.all_masks(log_power(spectra))["final"]
         noisy.append(Scorable(clip.clean, clip.noisy))
         enhanced.append(Scorable(clip.clean, waveform(spectra * mask, len(clip.noisy))[0].numpy()))

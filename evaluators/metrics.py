@@ -33,4 +33,5 @@ METRICS: Mapping[str, Metric] = {
     "dnsmos_bak": Metric("max", "DNSMOS P.835 background quality, mean opinion score, 1 to 5"),
     "dnsmos_ovr": Metric("max", "DNSMOS P.835 overall quality, mean opinion score, 1 to 5"),
     "dnsmos_p808": Metric("max", "DNSMOS P.808 overall quality, mean opinion score, 1 to 5"),
+    "mmacs_per_second": Metric("min", "millions of multiply-accumulates for a second of audio, expected over the data"),
 }

@@ -69,7 +69,7 @@ def route(configuration: Configuration) -> Route:
     return Route(tuple(thresholds), placed[-1])
 
 
-def shares_leaving(reach: Mapping[str, float], taken: Route) -> dict[Exit, float]:
+def shares_leaving(reach: Mapping[Exit, float], taken: Route) -> dict[Exit, float]:
     """Exit -> share of frames that leave there, from the shares that reach each stage."""
     shares: dict[Exit, float] = {}
     for exit_, following in zip(taken.exits, (*taken.exits[1:], None), strict=True):

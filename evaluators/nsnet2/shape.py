@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from evaluators.speech.stft import N_BINS
+from evaluators.speech.frames import N_BINS
 
 EarlyExit = Literal["fc1", "gru1", "gru2"]
 Exit = Literal["fc1", "gru1", "gru2", "final"]

@@ -10,8 +10,9 @@ from evaluators.nsnet2.inference import Heads
 from evaluators.nsnet2.network import NsNet2
 from evaluators.nsnet2.routes import Route
 from evaluators.nsnet2.shape import EARLY_EXITS, EarlyExit, Exit
+from evaluators.speech.frames import HOP_SAMPLES
 from evaluators.speech.sound import Samples
-from evaluators.speech.stft import HOP_SAMPLES, Spectrum, StreamingStft, log_power
+from evaluators.speech.stft import Spectrum, StreamingStft, log_power
 
 
 class StreamingNsNet2:

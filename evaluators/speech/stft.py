@@ -13,23 +13,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from evaluators.speech.sound import SAMPLE_RATE_HZ, Samples
+from evaluators.speech.frames import FRAME_SAMPLES, HOP_SAMPLES, n_frames
+from evaluators.speech.sound import Samples
 
-FRAME_SAMPLES = 512
-HOP_SAMPLES = 256
-N_BINS = FRAME_SAMPLES // 2 + 1
-FRAMES_PER_SECOND = SAMPLE_RATE_HZ / HOP_SAMPLES
-ALGORITHMIC_DELAY_MS = 1000 * FRAME_SAMPLES / SAMPLE_RATE_HZ
-"""From when a sample is heard to when its frames are: the first sample of a hop waits for the next hop as well."""
 SMALLEST_POWER = 1e-12
 """Of a bin, before the logarithm; the reference weights of nsNet2 were trained with it."""
 
 Spectrum = NDArray[np.complex64]
-
-
-def n_frames(n_samples: int) -> int:
-    """Frames that `spectrum` makes of a sound; the last one begins with its last hop."""
-    return -(-n_samples // HOP_SAMPLES) + 1
 
 
 def spectrum(samples: Tensor) -> Tensor:

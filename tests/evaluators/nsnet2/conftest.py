@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from evaluators.gru.threads import one_thread
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 
@@ -18,3 +21,10 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip("no real recordings: set TINYPARETO_DATA")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Networks this small only lose by a second thread."""
+    with one_thread():
+        yield

@@ -8,18 +8,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluators.speech.stft import (
-    ALGORITHMIC_DELAY_MS,
-    FRAMES_PER_SECOND,
-    HOP_SAMPLES,
-    N_BINS,
-    StreamingStft,
-    log_power,
-    n_frames,
-    spectrum,
-    waveform,
-    window,
-)
+from evaluators.speech.frames import ALGORITHMIC_DELAY_MS, FRAMES_PER_SECOND, HOP_SAMPLES, N_BINS, n_frames
+from evaluators.speech.stft import StreamingStft, log_power, spectrum, waveform, window
 
 
 @given(n_samples=st.integers(1, 3000), seed=st.integers(0, 99))

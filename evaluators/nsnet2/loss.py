@@ -1,0 +1,85 @@
+"""The compressed spectral loss, frame by frame.
+
+Braun and Tashev, "A consolidated view of loss functions for supervised deep learning-based speech enhancement", 2021,
+with exponent and weights as there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from evaluators.nsnet2.confidence import COMPRESSION
+from evaluators.nsnet2.subsequences import gathered
+from evaluators.speech.levels import SILENCE_DBFS, active_level_dbfs
+from evaluators.speech.mixtures import Batch
+from evaluators.speech.sound import Samples
+from evaluators.speech.stft import log_power, spectrum
+
+PHASE_WEIGHT = 0.3
+SMALLEST_GAIN = 1e-5
+"""-100 dB: keeps the gradient of the compression finite."""
+SMALLEST_PRODUCT = 1e-12
+"""Of two magnitudes, where their phases are still compared."""
+QUIETEST_DBFS = SILENCE_DBFS + 20
+"""A crop that falls into a pause is no louder than this, lest its noise be blown up."""
+
+
+@dataclass(frozen=True)
+class Targets:
+    """All that the loss has to know of the noisy and the clean speech.
+
+    With gains g, both compressed, the loss of a bin is a parabola: (1 - w) (g|X| - |S|)^2 + w |gX - S|^2
+    = g^2 |X|^2 - 2 g ((1 - w) |X||S| + w Re(X S*)) + |S|^2. Real and computed once, it costs a third of the definition.
+
+    Attributes:
+        square: |X|^2, shape (n_sequences, n_frames, n_bins).
+        slope: (1 - w) |X||S| + w Re(X S*), of the same shape.
+        offset: Mean of |S|^2 over the bins, shape (n_sequences, n_frames).
+    """
+
+    square: Tensor
+    slope: Tensor
+    offset: Tensor
+
+    @classmethod
+    def of_spectra(cls, noisy: Tensor, clean: Tensor) -> Targets:
+        """From complex spectra at the level of speech, of equal shapes."""
+        x, s = noisy.abs(), clean.abs()
+        product = (x * s).clamp_min(SMALLEST_PRODUCT)
+        cosine = (noisy.real * clean.real + noisy.imag * clean.imag) / product
+        slope = product.pow(COMPRESSION) * ((1 - PHASE_WEIGHT) + PHASE_WEIGHT * cosine)
+        return cls(x.pow(2 * COMPRESSION), slope, s.pow(2 * COMPRESSION).mean(dim=-1))
+
+    def at(self, steps: Tensor) -> Targets:
+        """The frames of the steps, see `gathered`."""
+        return Targets(gathered(self.square, steps), gathered(self.slope, steps), self.offset.gather(1, steps))
+
+
+def prepare_batch(batch: Batch, device: torch.device | str) -> tuple[Tensor, Targets]:
+    """What the network reads, shape (n_examples, n_frames, n_bins), and what it should make of it."""
+    noisy, clean = (torch.from_numpy(samples).to(device) for samples in (batch.noisy, batch.clean))
+    gains = torch.from_numpy(level_gains(batch.clean)).to(device)[:, None, None]
+    spectra = spectrum(noisy)
+    return log_power(spectra), Targets.of_spectra(gains * spectra, gains * spectrum(clean))
+
+
+def level_gains(clean: Samples) -> NDArray[np.float32]:
+    """What brings the active level of each row to 0 dBFS, shape (n_rows,) for (n_rows, n_samples)."""
+    levels = [max(active_level_dbfs(row), QUIETEST_DBFS) for row in clean]
+    return np.array([10 ** (-level / 20) for level in levels], dtype=np.float32)
+
+
+def frame_losses(mask: Tensor, targets: Targets) -> Tensor:
+    """Loss of every frame, shape (n_sequences, n_frames).
+
+    Args:
+        mask: Gains, shape (n_sequences, n_frames, n_bins).
+        targets: Of the same frames.
+    """
+    gains = mask.clamp_min(SMALLEST_GAIN).pow(COMPRESSION)
+    return (gains * (gains * targets.square - 2 * targets.slope)).mean(dim=-1) + targets.offset

@@ -1,0 +1,192 @@
+"""The early-exiting nsNet2 as a system: what can be searched, what it costs, how well a choice does."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from cost_models import Workload, workload_costs
+from evaluators.metrics import METRICS, Metric
+from evaluators.nsnet2.routes import knobs, route
+from evaluators.nsnet2.shape import EARLY_EXITS, PRESETS, EarlyExit, NsNet2Shape, Preset
+from evaluators.nsnet2.training_options import TrainingOptions
+from evaluators.nsnet2.workload import activity_of, nsnet2_workload, reach_of_activity
+from evaluators.speech.data_options import AnyPath, SpeechDataOptions
+from evaluators.speech.frames import ALGORITHMIC_DELAY_MS, FRAMES_PER_SECOND
+from evaluators.storage import data_root
+from evaluators.system import Activity, Context, EvaluationSplit, Measurement
+from spaces import Configuration, KnobGroup, Options
+
+if TYPE_CHECKING:
+    from evaluators.nsnet2.evaluation import Utterance
+    from evaluators.nsnet2.preparation import PreparedNsNet2
+    from evaluators.speech.corpus import SpeechData
+
+SpeechMetric = Literal["pesq", "stoi", "estoi", "si_sdr_db", "dnsmos_sig", "dnsmos_bak", "dnsmos_ovr", "dnsmos_p808"]
+WORK = "mmacs_per_second"
+
+
+def _in_order(given: tuple[EarlyExit, ...]) -> tuple[EarlyExit, ...]:
+    return tuple(exit_ for exit_ in EARLY_EXITS if exit_ in given)
+
+
+def _as_tuple(given: object) -> object:
+    return tuple(given) if isinstance(given, list) else given
+
+
+class NsNet2ExitsOptions(Options):
+    """Options of `nsnet2_exits`."""
+
+    preset: Preset = Field("small", description="sizes: as published, or small enough to train in minutes")
+    fc1_units: int | None = Field(None, ge=1, le=4096, description="units of the first layer; default: the preset's")
+    gru_units: int | None = Field(None, ge=1, le=4096, description="units of each GRU; default: the preset's")
+    fc2_units: int | None = Field(
+        None, ge=1, le=4096, description="units of each of the two layers before the last; default: the preset's"
+    )
+    exits: Annotated[tuple[EarlyExit, ...], BeforeValidator(_as_tuple), AfterValidator(_in_order)] = Field(
+        EARLY_EXITS, description="early exits that are trained"
+    )
+    split: bool = Field(True, description="double each layer that feeds an exit, one copy for the next stage")
+    exit_units: int | None = Field(
+        None, ge=1, le=4096, description="units of the copy that feeds an exit; default: those of the layer"
+    )
+    data: SpeechDataOptions = Field(SpeechDataOptions(), description="speech and noise")
+    training: TrainingOptions = Field(TrainingOptions(), description="how the network is trained")
+    warm_start: AnyPath | None = Field(None, description=".npz file with weights of the plain network to start from")
+    scores: Annotated[tuple[SpeechMetric, ...], BeforeValidator(_as_tuple), Field(min_length=1)] = Field(
+        ("pesq", "stoi", "si_sdr_db"), description="metrics to measure"
+    )
+    dnsmos: AnyPath | None = Field(None, description="folder of DNSMOS's ONNX files, for its metrics")
+    bits: Literal[8, 32] = Field(
+        8, description="of weights and activations, for bytes and cycles; quality is measured in floating point"
+    )
+
+
+class NsNet2Exits:
+    """nsNet2 whose frames leave at the first exit that is confident enough (arXiv 2308.16678).
+
+    One inference is one frame of 16 ms.
+
+    Args:
+        options: See `NsNet2ExitsOptions`.
+        folder: Where relative paths start from; those not found there start from `TINYPARETO_DATA`.
+    """
+
+    Options = NsNet2ExitsOptions
+
+    def __init__(self, options: NsNet2ExitsOptions, folder: Path) -> None:
+        self._options = options
+        self._data_options = options.data.resolved(folder)
+        self._warm_start = _resolved(options.warm_start, folder)
+        self._dnsmos = _resolved(options.dnsmos, folder)
+        self._shape = _shape(options)
+        self._utterances: dict[EvaluationSplit, list[Utterance]] = {}
+
+    @cached_property
+    def metrics(self) -> Mapping[str, Metric]:
+        """Those asked for, and the work that the data makes the network do."""
+        return {name: METRICS[name] for name in (*self._options.scores, WORK)}
+
+    def knobs(self) -> Mapping[str, KnobGroup]:
+        """Which exits there are, and the threshold of each early one."""
+        return knobs(self._shape.exits)
+
+    def prepare(self, context: Context) -> None:
+        """Load the data; train the network and fit its confidence heads unless the cache has them."""
+        # Torch and SciPy are slow to import; whoever only checks a study does not need them.
+        from evaluators.nsnet2.preparation import prepare_nsnet2
+        from evaluators.speech.corpus import load_speech_data
+
+        self._context = context
+        self._data: SpeechData = load_speech_data(self._data_options, context)
+        self._prepared: PreparedNsNet2 = prepare_nsnet2(
+            self._shape, self._data, self._options.training, self._warm_start, context
+        )
+
+    def fingerprint(self) -> str:
+        """Data, weights and everything else that decides a measurement."""
+        return f"nsnet2_exits {self._prepared.fingerprint} {'+'.join(self._options.scores)} {self._options.bits}"
+
+    def facts(self) -> Mapping[str, Any]:
+        """The data, what was left out of it, and the delay."""
+        return {
+            "data": self._data.description,
+            "skipped_files": len(self._data.skipped),
+            "algorithmic_delay_ms": ALGORITHMIC_DELAY_MS,
+            "clips": {split: len(self._data.evaluation[split]) for split in ("validation", "test")},
+        }
+
+    def evaluate(
+        self, configurations: Sequence[Configuration], split: EvaluationSplit, fidelity: float = 1.0
+    ) -> Sequence[Measurement]:
+        """Scores with their standard errors, work, and the share of frames that reach each stage."""
+        from evaluators.gru.threads import one_thread
+        from evaluators.nsnet2.evaluation import score_routes
+        from evaluators.speech.score_cache import ScoreCache
+        from evaluators.speech.scoring import Scorer
+
+        routes = [route(configuration) for configuration in configurations]
+        clips = self._clips(split, math.ceil(fidelity * len(self._data.evaluation[split])))
+        scorer = Scorer(self._options.scores, ScoreCache(self._score_file), dnsmos=self._dnsmos)
+        with one_thread(), scorer:
+            found = score_routes(self._prepared, clips, routes, scorer)
+        measurements = []
+        for configuration, taken, scores in zip(configurations, routes, found, strict=True):
+            activity = activity_of(scores.n_leaving, taken)
+            macs = workload_costs(self.workload(configuration, activity))["macs"]
+            metrics = {**scores.table.means(), WORK: macs * FRAMES_PER_SECOND / 1e6}
+            measurements.append(Measurement(metrics, activity, scores.table.standard_errors()))
+        return measurements
+
+    def costs(self, configuration: Configuration) -> Mapping[str, float]:
+        """None beside those of the workload."""
+        return {}
+
+    def workload(self, configuration: Configuration, activity: Activity | None = None) -> Workload:
+        """The operators of one frame."""
+        reach = None if activity is None else reach_of_activity(activity)
+        return nsnet2_workload(self._shape, route(configuration), self._options.bits, reach)
+
+    def export(self, configuration: Configuration, directory: Path) -> None:
+        """Weights of the layers that are run, raw thresholds, and test vectors."""
+        from evaluators.nsnet2.export import export_nsnet2
+
+        export_nsnet2(self._prepared, route(configuration), self._data.evaluation["test"][0], directory)
+
+    @property
+    def _score_file(self) -> Path:
+        return self._context.cache / "speech_scores.jsonl"
+
+    def _clips(self, split: EvaluationSplit, n_clips: int) -> list[Utterance]:
+        """The first clips of a split, transformed once."""
+        from evaluators.nsnet2.evaluation import utterances
+
+        if len(self._utterances.get(split, ())) < n_clips:
+            self._utterances[split] = utterances(self._data.evaluation[split], n_clips)
+        return self._utterances[split][:n_clips]
+
+
+def _shape(options: NsNet2ExitsOptions) -> NsNet2Shape:
+    preset = PRESETS[options.preset]
+    return replace(
+        preset,
+        fc1_units=options.fc1_units or preset.fc1_units,
+        gru_units=options.gru_units or preset.gru_units,
+        fc2_units=options.fc2_units or preset.fc2_units,
+        exits=options.exits,
+        is_split=options.split,
+        exit_units=options.exit_units,
+    )
+
+
+def _resolved(path: Path | None, folder: Path) -> Path | None:
+    if path is None:
+        return None
+    beside, shared = folder / path.expanduser(), data_root()
+    return beside if shared is None or beside.exists() else shared / path

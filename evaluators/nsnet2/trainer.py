@@ -1,0 +1,159 @@
+"""One training of an early-exiting nsNet2, epoch by epoch, with all of its state in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from evaluators.gru.checkpoints import Checkpoint
+from evaluators.gru.trainer import share_of_peak
+from evaluators.nsnet2.exit_losses import draw_staying, exit_losses
+from evaluators.nsnet2.loss import prepare_batch
+from evaluators.nsnet2.network import NsNet2
+from evaluators.nsnet2.shape import EARLY_EXITS, Exit, NsNet2Shape
+from evaluators.nsnet2.training_options import TrainingOptions
+from evaluators.speech.mixtures import TrainingExamples, batch
+
+
+@dataclass(frozen=True)
+class EpochReport:
+    """How an epoch went.
+
+    Attributes:
+        losses: Exit -> mean loss over the epoch, of the exits that were trained.
+    """
+
+    losses: Mapping[Exit, float]
+
+
+class Trainer:
+    """AdamW with a warmed-up cosine schedule.
+
+    Randomness follows from the seed and the number of the update alone, so that what `state` gives is all that going on
+    takes.
+
+    Args:
+        shape: Sizes.
+        examples: What to learn from; each is heard once.
+        options: How to train.
+        device: Where to.
+        initial: Weights of the trunk to start from; None: random ones.
+    """
+
+    def __init__(
+        self,
+        shape: NsNet2Shape,
+        examples: TrainingExamples,
+        options: TrainingOptions,
+        device: str,
+        initial: Mapping[str, Tensor] | None = None,
+    ) -> None:
+        self.network = _initialized(shape, options.seed, initial).to(device).train()
+        self.epochs_done = 0
+        self._examples = examples
+        self._options = options
+        self._device = device
+        self._optimizer = torch.optim.AdamW(self.network.parameters(), weight_decay=options.weight_decay)
+
+    def run_epoch(self) -> EpochReport:
+        """Make the updates of an epoch."""
+        options = self._options
+        first = self.epochs_done * options.updates_per_epoch
+        totals: dict[Exit, float] = {}
+        for update in range(first, first + options.updates_per_epoch):
+            for exit_, loss in self._update(update).items():
+                totals[exit_] = totals.get(exit_, 0.0) + loss / options.updates_per_epoch
+        self.epochs_done += 1
+        return EpochReport(totals)
+
+    def state(self) -> Checkpoint:
+        """All that going on takes."""
+        tensors = {f"network.{name}": value for name, value in self.network.state_dict().items()}
+        for k, moments in self._optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{k}.{name}": value for name, value in moments.items()}
+        return Checkpoint(tensors, {"epochs_done": self.epochs_done})
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Put back what `state` gave."""
+        self.network.load_state_dict(_under("network.", checkpoint.tensors))
+        moments: dict[int, dict[str, Tensor]] = {}
+        for key, value in _under("optimizer.", checkpoint.tensors).items():
+            k, _, name = key.partition(".")
+            moments.setdefault(int(k), {})[name] = value
+        groups = self._optimizer.state_dict()["param_groups"]
+        self._optimizer.load_state_dict({"state": moments, "param_groups": groups})
+        self.epochs_done = checkpoint.facts["epochs_done"]
+
+    def _update(self, update: int) -> dict[Exit, float]:
+        """One step of the optimizer; the losses of the exits that it trains."""
+        options, shape = self._options, self.network.shape
+        trained, share_done = self._schedule(update)
+        for group in self._optimizer.param_groups:
+            group["lr"] = options.learning_rate * share_of_peak(share_done)
+        indices = range(update * options.batch_size, (update + 1) * options.batch_size)
+        x, targets = prepare_batch(batch(self._examples, indices), self._device)
+        generator = torch.Generator().manual_seed(_mixed(options.seed, update))
+        staying = draw_staying(shape.exits, len(x), x.shape[1], options.skipping, generator)
+        found = exit_losses(self.network, x, targets, {exit_: s.to(self._device) for exit_, s in staying.items()})
+        losses = [found.losses[exit_] for exit_ in trained]
+        penalties = [found.regressions[exit_] for exit_ in trained if exit_ in found.regressions]
+        total = torch.stack(losses).mean() + options.monotone_weight * sum(penalties, losses[0].new_zeros(()))
+        self._optimizer.zero_grad()
+        total.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.network.parameters(), options.gradient_clip)
+        self._optimizer.step()
+        return {exit_: found.losses[exit_].item() for exit_ in trained}
+
+    def _schedule(self, update: int) -> tuple[tuple[Exit, ...], float]:
+        """The exits that an update trains, and the share of the updates of its phase that are done."""
+        options = self._options
+        exits: tuple[Exit, ...] = (*self.network.shape.exits, "final")
+        n_updates = options.epochs * options.updates_per_epoch
+        if options.scheme == "joint":
+            return exits, update / n_updates
+        phase, done = divmod(update * len(exits), n_updates)
+        trainable = phase_modules(self.network.shape)[exits[phase]]
+        for name, parameter in self.network.named_parameters():
+            parameter.requires_grad_(name.startswith(trainable))
+        return (exits[phase],), done / n_updates
+
+
+def phase_modules(shape: NsNet2Shape) -> dict[Exit, tuple[str, ...]]:
+    """Exit -> prefixes of the parameters that its phase of a layer-wise training trains; together all, none twice."""
+    phases: dict[Exit, tuple[str, ...]] = {}
+    waiting: list[str] = []
+    for stage in EARLY_EXITS:
+        if stage not in shape.exits:
+            waiting.append(f"{stage}.")
+        elif shape.is_split:
+            phases[stage] = (*waiting, f"copies.{stage}.", f"masks.{stage}.")
+            # The trunk's layer serves the next exit only.
+            waiting = [f"{stage}."]
+        else:
+            phases[stage] = (*waiting, f"{stage}.", f"masks.{stage}.")
+            waiting = []
+    return {**phases, "final": (*waiting, "fc2.", "fc3.", "fc4.")}
+
+
+def _initialized(shape: NsNet2Shape, seed: int, initial: Mapping[str, Tensor] | None) -> NsNet2:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(_mixed(seed, -1))
+        network = NsNet2(shape)
+    if initial is not None:
+        network.load_state_dict(dict(initial), strict=False)
+        for exit_ in shape.exits if shape.is_split else ():
+            if shape.n_features(exit_) == shape.n_outputs(exit_):
+                network.exit_layer(exit_).load_state_dict(network.trunk(exit_).state_dict())
+    return network
+
+
+def _mixed(seed: int, update: int) -> int:
+    # Seeds that differ in a few low bits give generators that start out alike; a hash-like mix keeps them apart.
+    return (seed * 1_000_003 + update + 1) * 0x9E3779B97F4A7C15 % 2**63
+
+
+def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

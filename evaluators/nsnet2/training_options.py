@@ -1,0 +1,32 @@
+"""How the early-exiting nsNet2 is trained, as a study says it; free of torch, which is slow to import."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from spaces import Options
+
+Scheme = Literal["joint", "layerwise"]
+
+
+class TrainingOptions(Options):
+    """How a network is trained."""
+
+    scheme: Scheme = Field(
+        default="joint", description="all exits at once, or exit by exit with what was trained before frozen"
+    )
+    epochs: int = Field(default=20, ge=1, description="times that a checkpoint is written")
+    updates_per_epoch: int = Field(default=40, ge=1, description="updates of the weights between two checkpoints")
+    batch_size: int = Field(default=16, ge=1, description="examples per update; every example is heard once")
+    learning_rate: float = Field(default=0.002, gt=0.0, description="peak of the learning rate")
+    weight_decay: float = Field(default=0.0, ge=0.0, description="of AdamW")
+    gradient_clip: float = Field(default=1.0, gt=0.0, description="largest norm of a gradient")
+    monotone_weight: float = Field(
+        default=50.0, ge=0.0, description="of the penalty for an exit that is worse than the one before it"
+    )
+    skipping: float = Field(
+        default=0.5, ge=0.0, le=1.0, description="share of the examples of which some frames leave early"
+    )
+    seed: int = Field(default=0, ge=0, description="of initial weights and of frames that leave")
