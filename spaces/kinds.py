@@ -38,6 +38,8 @@ KINDS = {
             "bits",
             "bits of an operator's weights and outputs, operator by operator",
         ),
+        Kind("exits", "settings", "", "which exits a network has: `placement`, such as `fc1+final`"),
+        Kind("exit_thresholds", "exits", "", "confidence from which on a frame leaves at an early exit, 0 to 1"),
     )
 }
 

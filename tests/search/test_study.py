@@ -144,7 +144,7 @@ def test_overrides_come_before_the_check(study: Path) -> None:
         (
             "system.name=gru_clasifier",
             '--set system.name  system.name: unknown system "gru_clasifier"\n'
-            '    Allowed: gru_classifier, package.module:SYSTEM. Did you mean "gru_classifier"?',
+            '    Allowed: gru_classifier, nsnet2_exits, package.module:SYSTEM. Did you mean "gru_classifier"?',
         ),
         (
             "executor.name=procesess",
