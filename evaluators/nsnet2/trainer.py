@@ -17,6 +17,9 @@ from evaluators.nsnet2.shape import EARLY_EXITS, Exit, NsNet2Shape
 from evaluators.nsnet2.training_options import TrainingOptions
 from evaluators.speech.mixtures import TrainingExamples, batch
 
+TYPICAL_MEAN, TYPICAL_DEVIATION = -2.0, 1.7
+"""Of log powers of noisy speech at usual levels: measured on built-in mixtures."""
+
 
 @dataclass(frozen=True)
 class EpochReport:
@@ -142,12 +145,24 @@ def _initialized(shape: NsNet2Shape, seed: int, initial: Mapping[str, Tensor] | 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(_mixed(seed, -1))
         network = NsNet2(shape)
+    _standardize_inputs(network)
     if initial is not None:
         network.load_state_dict(dict(initial), strict=False)
         for exit_ in shape.exits if shape.is_split else ():
             if shape.n_features(exit_) == shape.n_outputs(exit_):
                 network.exit_layer(exit_).load_state_dict(network.trunk(exit_).state_dict())
     return network
+
+
+@torch.no_grad()
+def _standardize_inputs(network: NsNet2) -> None:
+    """Let the first layers begin as if log powers had mean 0 and deviation 1; no operation is added for it."""
+    has_copy = "fc1" in network.copies
+    for layer in (network.fc1, network.exit_layer("fc1")) if has_copy else (network.fc1,):
+        assert isinstance(layer.cell, nn.Linear)
+        weight, bias = layer.cell.weight, layer.cell.bias
+        weight /= TYPICAL_DEVIATION
+        bias -= TYPICAL_MEAN * weight.sum(dim=1)
 
 
 def _mixed(seed: int, update: int) -> int:

@@ -21,7 +21,7 @@ from evaluators.speech.mixtures import TrainingExamples
 
 WEIGHTS_FILE = "weights.safetensors"
 CHECKPOINT_FILE = "checkpoint.safetensors"
-TRAINING_VERSION = 1
+TRAINING_VERSION = 2
 """To be raised whenever the same options give other weights, so that kept ones are not used."""
 
 

@@ -20,7 +20,7 @@ class TrainingOptions(Options):
     epochs: int = Field(default=20, ge=1, description="times that a checkpoint is written")
     updates_per_epoch: int = Field(default=40, ge=1, description="updates of the weights between two checkpoints")
     batch_size: int = Field(default=16, ge=1, description="examples per update; every example is heard once")
-    learning_rate: float = Field(default=0.002, gt=0.0, description="peak of the learning rate")
+    learning_rate: float = Field(default=0.005, gt=0.0, description="peak of the learning rate")
     weight_decay: float = Field(default=0.0, ge=0.0, description="of AdamW")
     gradient_clip: float = Field(default=1.0, gt=0.0, description="largest norm of a gradient")
     monotone_weight: float = Field(

@@ -15,7 +15,7 @@ from evaluators.nsnet2.exit_losses import draw_staying, exit_losses
 from evaluators.nsnet2.loss import Targets, frame_losses, level_gains, prepare_batch
 from evaluators.nsnet2.network import NsNet2
 from evaluators.nsnet2.shape import EARLY_EXITS, NsNet2Shape
-from evaluators.nsnet2.trainer import Trainer, phase_modules
+from evaluators.nsnet2.trainer import TYPICAL_DEVIATION, TYPICAL_MEAN, Trainer, phase_modules
 from evaluators.nsnet2.training import CHECKPOINT_FILE, WEIGHTS_FILE, train
 from evaluators.nsnet2.training_options import TrainingOptions
 from evaluators.progress import Silent
@@ -200,3 +200,14 @@ def test_a_training_that_diverges_is_told(tmp_path: Path):
     wild = OPTIONS.model_copy(update={"learning_rate": 1e30})
     with pytest.raises(EvaluationError, match="the training diverged"):
         train(SHAPE, Examples(), wild, tmp_path, "k", Silent())
+
+
+def test_first_layers_begin_as_if_their_inputs_were_standardized():
+    network = Trainer(SHAPE, Examples(), OPTIONS, "cpu").network
+    x = TYPICAL_MEAN + TYPICAL_DEVIATION * torch.randn(5000, 257, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        for layer in (network.fc1, network.copies["fc1"]):
+            units = layer(x)
+            # Weights are drawn from +-1/sqrt(257), so 257 inputs of variance 1 add up to a third; biases add little.
+            assert units.mean(dim=0).abs().max() < 0.1
+            assert units.var(dim=0).mean() == pytest.approx(1 / 3, rel=0.1)
