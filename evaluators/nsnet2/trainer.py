@@ -161,8 +161,8 @@ def _standardize_inputs(network: NsNet2) -> None:
     for layer in (network.fc1, network.exit_layer("fc1")) if has_copy else (network.fc1,):
         assert isinstance(layer.cell, nn.Linear)
         weight, bias = layer.cell.weight, layer.cell.bias
-        weight /= TYPICAL_DEVIATION
-        bias -= TYPICAL_MEAN * weight.sum(dim=1)
+        weight.div_(TYPICAL_DEVIATION)
+        bias.sub_(TYPICAL_MEAN * weight.sum(dim=1))
 
 
 def _mixed(seed: int, update: int) -> int:
