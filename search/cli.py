@@ -90,6 +90,33 @@ def run(
 
 
 @app.command()
+def train(
+    study: StudyPath,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    fresh: Annotated[bool, typer.Option("--fresh", help="Ignore what is kept; begin anew.")] = False,
+    settings: Assignments = None,
+    as_json: AsJson = False,
+) -> None:
+    """Only prepare the system of a study: load its data and train its network, or go on where that was interrupted."""
+    from evaluators.storage import cache_root
+    from evaluators.system import Context
+    from search.display.progress import Display
+    from search.study import Study
+    from spaces import unknown
+
+    if device not in ("cpu", "cuda"):
+        raise SpecError([unknown(("--device",), "device", device, ("cpu", "cuda"))])
+    with _prints_beside(as_json):
+        system = Study.from_yaml(study, settings or ()).system
+        system.prepare(Context(cache_root(), Display(), fresh, device))
+    facts = dict(system.facts())
+    if as_json:
+        _print_json({"fingerprint": system.fingerprint(), "facts": facts})
+        return
+    _print_pairs(Console(), {key.replace("_", " "): _told_fact(value) for key, value in facts.items()})
+
+
+@app.command()
 def check(study: StudyPath, settings: Assignments = None, as_json: AsJson = False) -> None:
     """Validate a study; show its space, its size and what its baselines cost."""
     from search.display.tables import print_baseline_costs

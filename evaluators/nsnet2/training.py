@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from evaluators.errors import EvaluationError
@@ -56,7 +57,7 @@ def train(
         On the CPU, in evaluation.
 
     Raises:
-        EvaluationError: If the training diverges, or a file in the directory is damaged.
+        EvaluationError: If the training diverges, a file in the directory is damaged, or there is no such device.
         OSError: If it cannot be written.
     """
     weights_path, checkpoint_path = directory / WEIGHTS_FILE, directory / CHECKPOINT_FILE
@@ -64,6 +65,8 @@ def train(
         weights_path.unlink(missing_ok=True)
         checkpoint_path.unlink(missing_ok=True)
     if (kept := read_checkpoint(weights_path, key)) is None:
+        if device == "cuda" and not torch.cuda.is_available():
+            raise EvaluationError("PyTorch finds no CUDA device here. Train on cpu, or install PyTorch with CUDA.")
         trainer = Trainer(shape, examples, options, device, initial)
         if (checkpoint := read_checkpoint(checkpoint_path, key)) is not None:
             trainer.restore(checkpoint)

@@ -114,6 +114,17 @@ def test_a_second_run_takes_another_directory(cli: Cli, study: Path, no_report: 
     assert (resumed["run_dir"], resumed["n_trials"]) == ("runs/toy-2", 9)
 
 
+def test_train_only_prepares(cli: Cli, study: Path, tmp_path: Path) -> None:
+    answer = cli("train", study, "--json")
+    assert answer.code == 0
+    assert set(answer.document) == {"fingerprint", "facts"}
+    assert cli("train", study).code == 0
+    assert not (tmp_path / "runs").exists()
+    wrong = cli("train", study, "--device", "cud")
+    assert wrong.code == 2
+    assert 'Did you mean "cuda"?' in wrong.err
+
+
 def test_check_tells_what_a_study_would_do(cli: Cli, study: Path) -> None:
     answer = cli("check", study)
     assert answer.code == 0

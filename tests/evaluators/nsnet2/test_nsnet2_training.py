@@ -211,3 +211,9 @@ def test_first_layers_begin_as_if_their_inputs_were_standardized():
             # Weights are drawn from +-1/sqrt(257), so 257 inputs of variance 1 add up to a third; biases add little.
             assert units.mean(dim=0).abs().max() < 0.1
             assert units.var(dim=0).mean() == pytest.approx(1 / 3, rel=0.1)
+
+
+def test_a_device_that_is_not_there_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(EvaluationError, match="no CUDA device"):
+        train(SHAPE, Examples(), OPTIONS, tmp_path, "k", Silent(), "cuda")
