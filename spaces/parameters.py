@@ -13,58 +13,8 @@ Value = int | float | str | bool
 
 
 @dataclass(frozen=True)
-class Ordered:
-    """Numbers to choose from, in rising order: bit widths, pruning ratios, utilization factors."""
-
-    name: str
-    choices: tuple[int | float, ...]
-
-    def __post_init__(self) -> None:
-        if not self.choices:
-            raise ValueError(f"{self.name}: no choices")
-        if any(isinstance(c, str | bool) or not math.isfinite(c) for c in self.choices):
-            raise ValueError(f"{self.name}: ordered choices must be finite numbers, got {self.choices}")
-        if list(self.choices) != sorted(set(self.choices)):
-            raise ValueError(f"{self.name}: ordered choices must rise without repeats, got {self.choices}")
-
-    @cached_property
-    def _index(self) -> dict[Value, int]:
-        return {choice: index for index, choice in enumerate(self.choices)}
-
-    @property
-    def n_levels(self) -> int:
-        """Number of choices."""
-        return len(self.choices)
-
-    def encode(self, value: Value) -> float:
-        """Position of `value` among the choices, from 0."""
-        return float(self._index[value])
-
-    def decode(self, code: float) -> Value:
-        """Choice nearest to position `code`; positions outside the range are clipped."""
-        return self.choices[min(max(math.floor(code + 0.5), 0), len(self.choices) - 1)]
-
-    def sample(self, rng: np.random.Generator) -> Value:
-        """One choice, uniformly."""
-        return self.choices[int(rng.integers(len(self.choices)))]
-
-    def neighbours(self, value: Value) -> tuple[Value, ...]:
-        """The choices one step below and above."""
-        index = self._index[value]
-        return tuple(self.choices[i] for i in (index - 1, index + 1) if 0 <= i < len(self.choices))
-
-    def contains(self, value: Value) -> bool:
-        """Whether `value` is one of the choices."""
-        return not isinstance(value, bool) and value in self._index
-
-    def levels(self, n: int = 0) -> tuple[Value, ...]:
-        """All choices."""
-        return self.choices
-
-
-@dataclass(frozen=True)
-class Categorical:
-    """Labels without an order."""
+class _Listed:
+    """What knobs with a list of choices share."""
 
     name: str
     choices: tuple[Value, ...]
@@ -72,8 +22,6 @@ class Categorical:
     def __post_init__(self) -> None:
         if not self.choices:
             raise ValueError(f"{self.name}: no choices")
-        if len(set(self.choices)) != len(self.choices):
-            raise ValueError(f"{self.name}: repeated choice in {self.choices}")
 
     @cached_property
     def _index(self) -> dict[Value, int]:
@@ -95,10 +43,6 @@ class Categorical:
     def sample(self, rng: np.random.Generator) -> Value:
         """One choice, uniformly."""
         return self.choices[int(rng.integers(len(self.choices)))]
-
-    def neighbours(self, value: Value) -> tuple[Value, ...]:
-        """Every other choice: without an order all are one step away."""
-        return tuple(choice for choice in self.choices if choice != value)
 
     def contains(self, value: Value) -> bool:
         """Whether `value` is one of the choices."""
@@ -107,6 +51,43 @@ class Categorical:
     def levels(self, n: int = 0) -> tuple[Value, ...]:
         """All choices."""
         return self.choices
+
+
+@dataclass(frozen=True)
+class Ordered(_Listed):
+    """Numbers to choose from, in rising order: bit widths, pruning ratios, utilization factors."""
+
+    choices: tuple[int | float, ...]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if any(isinstance(c, str | bool) or not math.isfinite(c) for c in self.choices):
+            raise ValueError(f"{self.name}: ordered choices must be finite numbers, got {self.choices}")
+        if list(self.choices) != sorted(set(self.choices)):
+            raise ValueError(f"{self.name}: ordered choices must rise without repeats, got {self.choices}")
+
+    def neighbours(self, value: Value) -> tuple[Value, ...]:
+        """The choices one step below and above."""
+        index = self._index[value]
+        return tuple(self.choices[i] for i in (index - 1, index + 1) if 0 <= i < len(self.choices))
+
+    def contains(self, value: Value) -> bool:
+        """Whether `value` is one of the choices; True and False are no numbers here."""
+        return not isinstance(value, bool) and super().contains(value)
+
+
+@dataclass(frozen=True)
+class Categorical(_Listed):
+    """Labels without an order."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if len(set(self.choices)) != len(self.choices):
+            raise ValueError(f"{self.name}: repeated choice in {self.choices}")
+
+    def neighbours(self, value: Value) -> tuple[Value, ...]:
+        """Every other choice: without an order all are one step away."""
+        return tuple(choice for choice in self.choices if choice != value)
 
 
 @dataclass(frozen=True)
