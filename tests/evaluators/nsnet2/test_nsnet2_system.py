@@ -163,3 +163,9 @@ def test_the_study_is_valid():
     assert [p.name for p in study.space.searched][:2] == ["exits.placement", "exit_thresholds.fc1"]
     labels = [label for label, _ in study.space.homogeneous()]
     assert {"exits fc1", "exits gru1", "exits gru2", "exits final"} <= set(labels)
+
+
+def test_the_study_of_the_published_size_costs_what_was_published():
+    study = Study.from_yaml(STUDY.with_name("nsnet2_exits_paper.yaml"))
+    costs = study.costs(study.configuration({"exits.placement": "final"})).costs
+    assert (costs["macs"], costs["parameters"]) == (2_777_000, 2_783_657)
