@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, TimeoutError, wait
@@ -99,7 +100,8 @@ class ProcessExecutor:
         while len(self._running) < 2 * self.n_workers and (self._retry or self._waiting):
             batch = self._retry.popleft() if self._retry else self._next_batch()
             try:
-                future = self._started_pool().schedule(worker.evaluate, args=(batch.jobs,), timeout=self._timeout_s)
+                with _uninterrupted():
+                    future = self._started_pool().schedule(worker.evaluate, args=(batch.jobs,), timeout=self._timeout_s)
             except RuntimeError:  # the pool broke down while nothing was asked of it
                 self._retry.appendleft(batch)
                 self._start_again()
@@ -159,9 +161,13 @@ class ProcessExecutor:
             initargs=(self._factory,),
             context=multiprocessing.get_context("spawn"),
         )
-        with _sparing_children_ctrl_c():
-            if not pool.active:  # asking starts it
-                raise RunError("the worker processes cannot be started")
+        try:
+            with _uninterrupted(), _sparing_children_ctrl_c():
+                if not pool.active:  # asking starts it
+                    raise RunError("the worker processes cannot be started")
+        except BaseException:  # Ctrl-C comes through here as soon as it is no longer blocked
+            _stop(pool)
+            raise
         return pool
 
     def __enter__(self) -> ProcessExecutor:
@@ -182,17 +188,30 @@ def _stop(pool: ProcessPool) -> None:
 
 
 @contextmanager
-def _sparing_children_ctrl_c() -> Iterator[None]:
-    """Block Ctrl-C for the threads and processes started here: it is the parent's main thread to handle.
-
-    A worker that gets it while it is still importing would print a traceback.
-    """
-    resource_tracker.ensure_running()  # later it would lift the block
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+def _uninterrupted() -> Iterator[None]:
+    """Put Ctrl-C off for a moment: in the middle of a notification between threads it would make it be lost."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # Ctrl-C is never delivered here
+        return
+    deferred: list[int] = []
+    handler = signal.signal(signal.SIGINT, lambda number, _: deferred.append(number))
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.signal(signal.SIGINT, handler)
+        if deferred:
+            signal.raise_signal(signal.SIGINT)
+
+
+@contextmanager
+def _sparing_children_ctrl_c() -> Iterator[None]:
+    """Block Ctrl-C in the processes and threads started here: a worker still importing would print a traceback."""
+    resource_tracker.ensure_running()  # later it would lift the block
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # inherited by threads and processes
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def _cause(error: BaseException) -> str:
