@@ -40,7 +40,7 @@ def duration(seconds: float) -> str:
     >>> duration(42.4), duration(125), duration(7322)
     ('42 s', '2 min 05 s', '2 h 02 min')
     """
-    if seconds < 60:
+    if round(seconds) < 60:
         return f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:

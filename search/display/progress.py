@@ -36,10 +36,10 @@ class LiveBar:
         """Draw the bar."""
         if self._bar is None:
             self._bar = Progress(
-                TextColumn("[bold]{task.description}"),
+                TextColumn("{task.description}", style="bold", markup=False),
                 BarColumn(),
                 TextColumn("{task.completed:,.0f}/{task.total:,.0f}"),
-                TextColumn("{task.fields[text]}", style="dim"),
+                TextColumn("{task.fields[text]}", style="dim", markup=False),
                 console=self._console,
             )
             self._task = self._bar.add_task(title, total=total, text=text)
