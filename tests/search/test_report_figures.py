@@ -6,7 +6,7 @@ import pytest
 from test_report_documents import ERROR_AND_SIZE, hostile_run, record_of, run_of, small_run, trial_of
 
 from search.report import front_figure
-from search.report.breakdown import breakdown_figure, breakdown_members, default_member
+from search.report.breakdown import Breakdowns, breakdown_members, default_member
 from search.report.comparison import are_comparable, overlay_figure
 from search.report.embedding import embedded
 from search.report.heatmap import heatmap_figures
@@ -93,7 +93,7 @@ def test_where_nothing_is_feasible_the_least_violating_are_marked() -> None:
 def test_variants_become_the_figures_they_were_made_from() -> None:
     run = small_run()
     members = breakdown_members(run)
-    figures = {m.key: breakdown_figure(run, m) for m in members}
+    figures = {m.key: Breakdowns(run).figure(m) for m in members}
     spec = embedded(figures["f0"], figures)
     for key, figure in figures.items():
         variant = spec["variants"][key]
@@ -108,7 +108,7 @@ def test_the_breakdown_stacks_bytes_beside_macs() -> None:
     first = default_member(run)
     assert first is run.knee
     assert first.trial == 3
-    figure = breakdown_figure(run, first)
+    figure = Breakdowns(run).figure(first)
     assert list(named(figure, "weights").x) == [170, 15]
     assert list(named(figure, "constants").x) == [10, 5]
     assert list(named(figure, "MACs").x) == [400, 50]
@@ -224,7 +224,7 @@ def test_hostile_names_reach_no_figure_as_markup() -> None:
     run = hostile_run()
     knee = default_member(run)
     assert knee is not None
-    figures = [front_figure(run), breakdown_figure(run, knee), matrix_figure(run), parallel_figure(run)]
+    figures = [front_figure(run), Breakdowns(run).figure(knee), matrix_figure(run), parallel_figure(run)]
     figures += [plain_parallel_figure(run), *heatmap_figures(run).values(), overlay_figure(aligned([run, run]))]
     texts = [text for figure in figures for text in strings(figure.to_plotly_json())]
     assert any("&lt;b&gt;" in text for text in texts)
