@@ -29,38 +29,45 @@ def default_member(run: RunView) -> Member | None:
     return run.knee if run.knee in known else next(iter(known), None)
 
 
-def breakdown_figure(run: RunView, member: Member) -> go.Figure:
-    """Horizontal bars, one row for each operator: bytes on the left, MACs on the right.
+class Breakdowns:
+    """Figures of the members of one run, all with the same rows and scales: to be compared by clicking."""
 
-    Rows and scales are the same for all members of a run, so that they can be compared by clicking.
-    A tick marks what the operator costs in the largest baseline.
-    """
-    names = _operator_names(run)
-    operators = {str(op["name"]): op for op in member.operators}
-    widest = _largest_baseline(run)
-    reference = {str(op["name"]): op for op in widest.operators} if widest else {}
-    size, work = _scale(run, [field for field, _, _ in BYTES], "model_bytes"), _scale(run, [MACS[0]], MACS[0])
-    traces = [_bar(names, operators, field, label, color, size, "x") for field, label, color in BYTES]
-    traces.append(_bar(names, operators, *MACS, work, "x2"))
-    if widest is not None:
+    def __init__(self, run: RunView) -> None:
+        widest = _largest_baseline(run)
+        self._names = _operator_names(run)
+        self._size = _scale(run, [field for field, _, _ in BYTES], "model_bytes")
+        self._work = _scale(run, [MACS[0]], MACS[0])
+        self._ticks = [] if widest is None else self._ticks_of(widest)
+
+    def figure(self, member: Member) -> go.Figure:
+        """Horizontal bars, one row for each operator: bytes on the left, MACs on the right.
+
+        A tick marks what the operator costs in the largest baseline.
+        """
+        operators = {str(op["name"]): op for op in member.operators}
+        traces = [_bar(self._names, operators, field, label, color, self._size, "x") for field, label, color in BYTES]
+        traces.append(_bar(self._names, operators, *MACS, self._work, "x2"))
+        return figure(
+            [*traces, *self._ticks],
+            max(240, 26 * len(self._names) + 130),
+            barmode="stack",
+            xaxis={**_bar_axis(self._size), "domain": [0.0, 0.47]},
+            xaxis2={**_bar_axis(self._work), "domain": [0.53, 1.0], "anchor": "y"},
+            yaxis={
+                "tickvals": list(range(len(self._names))),
+                "ticktext": [plotly_text(name, 32) for name in self._names],
+                "range": [len(self._names) - 0.5, -0.5],
+                "showgrid": False,
+            },
+        )
+
+    def _ticks_of(self, widest: Member) -> list[Any]:
         label = plotly_text(widest.label, 32)
-        traces += [
-            _ticks(names, reference, [field for field, _, _ in BYTES], size, "x", label),
-            _ticks(names, reference, [MACS[0]], work, "x2", None),
+        reference = {str(op["name"]): op for op in widest.operators}
+        return [
+            _ticks(self._names, reference, [field for field, _, _ in BYTES], self._size, "x", label),
+            _ticks(self._names, reference, [MACS[0]], self._work, "x2", None),
         ]
-    return figure(
-        traces,
-        max(240, 26 * len(names) + 130),
-        barmode="stack",
-        xaxis={**_bar_axis(size), "domain": [0.0, 0.47]},
-        xaxis2={**_bar_axis(work), "domain": [0.53, 1.0], "anchor": "y"},
-        yaxis={
-            "tickvals": list(range(len(names))),
-            "ticktext": [plotly_text(name, 32) for name in names],
-            "range": [len(names) - 0.5, -0.5],
-            "showgrid": False,
-        },
-    )
 
 
 def _operator_names(run: RunView) -> list[str]:

@@ -93,9 +93,8 @@ def _breakdown(run: RunView, anchor: str) -> Section:
     assert first is not None, "there are members with a breakdown"
     members = breakdown.breakdown_members(run)
     figure_id = f"{anchor}-figure"
-    spec = embedded(
-        breakdown.breakdown_figure(run, first), {m.key: breakdown.breakdown_figure(run, m) for m in members}
-    )
+    breakdowns = breakdown.Breakdowns(run)
+    spec = embedded(breakdowns.figure(first), {m.key: breakdowns.figure(m) for m in members})
     for member in members:
         spec["variants"][member.key]["title"] = _selection_text(run, member)
     title, detail = (html_text(text, _DETAIL) for text in _selection_text(run, first))
