@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+# The folders of the tests have the names of the packages; the packages come first, also for a bare `pytest`.
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 # How long an example takes says nothing on a machine that others use, too.
 settings.register_profile("tinypareto", deadline=None)

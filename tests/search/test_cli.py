@@ -372,6 +372,15 @@ def test_help_names_every_command(cli: Cli) -> None:
         assert command in answer.out
 
 
+def test_a_console_script_finds_systems_in_the_current_folder(
+    cli: Cli, study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "filters_of_mine.py").write_text("from toy_systems import Toy as Filter\n")
+    monkeypatch.setattr(sys, "path", [path for path in sys.path if path])
+    answer = cli("check", study, "--set", "system={name: 'filters_of_mine:Filter'}", "--json")
+    assert answer.code == 0, answer.err
+
+
 def in_a_shell(folder: Path, *words: str) -> Answer:
     """The command in a process of its own."""
     done = subprocess.run(
