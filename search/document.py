@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -11,12 +12,26 @@ from search.errors import SpecError
 from spaces import UserError
 from spaces import document as documents
 from spaces.document import CONSTRUCTION_ERRORS, MAX_BYTES
+from spaces.problems import Path
 
 __all__ = ["MAX_BYTES", "Document", "read_document"]
 
 
+NAMED_SECTIONS = frozenset({"system", "task", "optimizer"})
+"""Sections whose options depend on their `name`."""
+
+
 class Document(documents.Document):
-    """A study as written, changed by overrides."""
+    """A study as written, changed by overrides.
+
+    Attributes:
+        inherited: Section -> options that the file gives to something else than what an override now names there. They
+            are taken over as far as the new one has such options.
+    """
+
+    def __init__(self, data: dict[str, Any], path: FilePath, places: Mapping[Path, str]) -> None:
+        super().__init__(data, path, places)
+        self.inherited: dict[str, dict[str, Any]] = {}
 
     def override(self, assignment: str) -> None:
         """Apply `key.inner=value`, the value in YAML.
@@ -39,9 +54,16 @@ class Document(documents.Document):
             if not isinstance(inner, dict):
                 raise SpecError.plain(f"--set {dotted}: {'.'.join(keys[: depth + 1])} is no section")
             target = inner
+        if keys[-1] == "name" and keys[-2:-1] and keys[-2] in NAMED_SECTIONS and target.get("name", value) != value:
+            self._set_aside(target, keys[:-1])
         target[keys[-1]] = value
         self._places = {path: place for path, place in self._places.items() if path[: len(keys)] != keys}
         self._places[keys] = f"--set {dotted}"
+
+    def _set_aside(self, section: dict[str, Any], path: Path) -> None:
+        """Take the options that the file gives out of a section that is about to be named anew."""
+        written = [key for key in section if not self.where((*path, key)).startswith("--set")]
+        self.inherited[str(path[-1])] = {key: section.pop(key) for key in written}
 
 
 def parse_value(text: str, where: str) -> Any:

@@ -117,11 +117,16 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 class SpecReader:
     """Reads the sections of a study one by one, so that a mistake in one does not hide those in others.
 
+    Args:
+        data: The study as plain values.
+        inherited: Section -> options written for something that an override has named anew, see `Document`.
+
     Attributes:
         problems: Everything found wrong so far.
     """
 
-    def __init__(self, data: Mapping[str, Any]) -> None:
+    def __init__(self, data: Mapping[str, Any], inherited: Mapping[str, Mapping[str, Any]]) -> None:
+        self._inherited = inherited
         # A key without a value, such as `constraints:` with every line under it commented out, is as good as absent.
         self._data = {key: value for key, value in data.items() if value is not None}
         self.problems: list[Problem] = [unknown((str(k),), "key", str(k), SECTIONS) for k in data if k not in SECTIONS]
@@ -247,13 +252,15 @@ class SpecReader:
         options = self._named_section("optimizer") if "optimizer" in self._data else {"name": "nsga2"}
         if options is None:
             return None
-        name, seed = options.pop("name"), options.pop("seed", 0)
+        inherited = self._inherited.get("optimizer", {})
+        name, seed = options.pop("name"), options.pop("seed", inherited.get("seed", 0))
         if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
             self._report(("optimizer", "seed"), f"{shown(seed)} is no seed", "whole numbers from 0 to 4294967295")
         if name not in OPTIMIZERS:
             self.problems.append(unknown(("optimizer", "name"), "optimizer", name, OPTIMIZERS))
             return None
         model = OPTIMIZERS[name].options
+        options = {key: value for key, value in inherited.items() if key in model.model_fields} | options
         parsed = self._validate("optimizer", model, options, also=("name", "seed"))
         return None if parsed is None else OptimizerSpec(name, int(seed), parsed)
 

@@ -75,7 +75,7 @@ class Study:
 
     @classmethod
     def _checked(cls, document: Document) -> Study:
-        reader = SpecReader(document.data)
+        reader = SpecReader(document.data, document.inherited)
         spec = reader.read()
         problems = list(reader.problems)
         folder = document.path.parent

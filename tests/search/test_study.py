@@ -111,6 +111,22 @@ def test_overrides_come_before_the_check(study: Path) -> None:
     assert (read.spec.optimizer.name, read.spec.budget.trials) == ("tpe", 9)
 
 
+def test_another_optimizer_takes_over_the_options_that_it_has_too(study: Path) -> None:
+    without(study, optimizer={"name": "nsga2", "population": 12, "mutation": 0.2, "seed": 5})
+
+    def optimizer(*overrides: str) -> dict[str, object]:
+        written: dict[str, object] = Study.from_yaml(study, overrides).spec.resolved()["optimizer"]
+        return written
+
+    assert optimizer("optimizer.name=tpe") == {"name": "tpe", "seed": 5, "startup": 20, "batch": 8}
+    assert optimizer("optimizer.name=nsga3")["population"] == 12
+    assert optimizer("optimizer.population=8", "optimizer.name=nsga3")["population"] == 8
+    assert optimizer("optimizer.name=nsga3", "optimizer.seed=6")["seed"] == 6
+    assert optimizer("optimizer.name=nsga2")["mutation"] == 0.2
+    with pytest.raises(SpecError, match='unknown key "population"'):
+        optimizer("optimizer.population=8", "optimizer.name=tpe")
+
+
 @pytest.mark.parametrize(
     ("override", "message"),
     [
