@@ -85,9 +85,6 @@ class Unseen:
     def __contains__(self, configuration: Configuration) -> bool:
         return canonical(configuration) not in self._seen
 
-    def __len__(self) -> int:
-        return len(self._seen)
-
     def add(self, configuration: Configuration) -> bool:
         """Mark as seen; whether it was new."""
         key = canonical(configuration)

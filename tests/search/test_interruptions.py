@@ -114,6 +114,7 @@ def test_ctrl_c_keeps_the_records_and_tells_how_to_go_on(tmp_path: Path, executo
     code, out, err = started.end()
     assert (code, out) == (130, "")
     assert "Traceback" not in err
+    assert "leaked" not in err
     kept = len(replay(started.out / "trials.jsonl").records)
     assert 15 <= kept < 60
     told, command = err.splitlines()[-2:]

@@ -392,6 +392,14 @@ def test_what_is_no_run_is_told(tmp_path: Path, content: str | None) -> None:
             Run.open(tmp_path)
 
 
+@pytest.mark.parametrize("content", ["[", "3"])
+def test_a_stored_study_that_cannot_be_read_is_told(make_study: MakeStudy, tmp_path: Path, content: str) -> None:
+    run(make_study(), tmp_path / "run")
+    (tmp_path / "run" / "study.yaml").write_text(content)
+    with pytest.raises(RunError, match=r"run/study\.yaml (cannot be read|is not a study)"):
+        run(make_study(), tmp_path / "run", resume=True)
+
+
 def test_a_free_directory_is_found_and_the_newest_is_resumed(tmp_path: Path) -> None:
     names = []
     for _ in range(3):
