@@ -185,7 +185,7 @@ def test_a_worker_keeps_to_one_core_and_off_the_standard_output(capfd: pytest.Ca
 class Talkative(Toy):
     def evaluate(self, configurations: Sequence[Any], split: str, fidelity: float = 1.0) -> Any:
         import numpy as np
-        from threadpoolctl import threadpool_info  # type: ignore[import-untyped]
+        from threadpoolctl import threadpool_info
 
         print("counting threads")
         np.ones((2, 2)) @ np.ones((2, 2))
