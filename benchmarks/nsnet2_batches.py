@@ -18,7 +18,6 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from evaluators.gru.threads import one_thread
 from evaluators.nsnet2.evaluation import Utterance, enhance
 from evaluators.nsnet2.network import NsNet2
 from evaluators.nsnet2.preparation import PreparedNsNet2, fit_heads
@@ -27,6 +26,7 @@ from evaluators.nsnet2.shape import EARLY_EXITS, PRESETS
 from evaluators.speech.evaluation_sets import EvaluationClip
 from evaluators.speech.sound import SAMPLE_RATE_HZ
 from evaluators.speech.stft import spectrum
+from evaluators.training.threads import one_thread
 
 SECONDS = (2.0, 4.0)
 """Shortest and longest clip."""

@@ -16,7 +16,6 @@ from pathlib import Path
 
 import torch
 
-from evaluators.gru.threads import one_thread
 from evaluators.nsnet2.network import NsNet2
 from evaluators.nsnet2.reference_weights import read_reference_weights
 from evaluators.nsnet2.routes import Route
@@ -31,6 +30,7 @@ from evaluators.speech.sound import SAMPLE_RATE_HZ, Samples
 from evaluators.speech.stft import log_power, spectrum, waveform
 from evaluators.storage import cache_root, data_root
 from evaluators.system import Context
+from evaluators.training.threads import one_thread
 
 METRICS = ("pesq", "stoi", "si_sdr_db")
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from evaluators.data import Sequences
-from evaluators.gru.threads import one_thread
 from evaluators.gru.weights import FloatArray, GruLayerWeights, GruWeights
+from evaluators.training.threads import one_thread
 
 _BATCH_SIZE = 1024
 

@@ -12,12 +12,10 @@ from torch.nn.functional import cross_entropy
 
 from evaluators.data import ClassificationData
 from evaluators.gru.augmentation import augment
-from evaluators.gru.checkpoints import Checkpoint
 from evaluators.gru.network import GruNetwork, logits
 from evaluators.gru.training_options import TrainingOptions
-
-WARM_UP = 0.1
-"""Share of all updates over which the learning rate rises to its peak."""
+from evaluators.training.checkpoints import Checkpoint
+from evaluators.training.schedule import share_of_peak
 
 
 @dataclass(frozen=True, order=True)
@@ -138,13 +136,6 @@ class Trainer:
         labels = torch.from_numpy(self._validation.labels)
         n_wrong = int((outputs.argmax(dim=1) != labels).sum())
         return Score(n_wrong, cross_entropy(outputs, labels).item(), self.epochs_done)
-
-
-def share_of_peak(progress: float) -> float:
-    """The learning rate at a share of all updates: rises along a line, falls along a cosine to 0."""
-    if progress < WARM_UP:
-        return progress / WARM_UP
-    return 0.5 * (1.0 + math.cos(math.pi * (progress - WARM_UP) / (1.0 - WARM_UP)))
 
 
 def _generator(seed: int, epoch: int) -> torch.Generator:

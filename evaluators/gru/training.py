@@ -8,15 +8,15 @@ from pathlib import Path
 
 from evaluators.data import ClassificationData
 from evaluators.errors import EvaluationError
-from evaluators.gru.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
 from evaluators.gru.network import GruNetwork
 from evaluators.gru.tasks import fingerprint
-from evaluators.gru.threads import one_thread
 from evaluators.gru.trainer import Trainer
 from evaluators.gru.training_options import TrainingOptions
 from evaluators.gru.weights import GruWeights
 from evaluators.progress import Progress
 from evaluators.storage import settings_hash
+from evaluators.training.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
+from evaluators.training.threads import one_thread
 
 WEIGHTS_FILE = "weights.safetensors"
 CHECKPOINT_FILE = "checkpoint.safetensors"

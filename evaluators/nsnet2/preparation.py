@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from evaluators.errors import EvaluationError
-from evaluators.gru.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
 from evaluators.nsnet2.confidence import ConfidenceHead, fit_head, mask_change
 from evaluators.nsnet2.inference import Heads
 from evaluators.nsnet2.loss import level_gains
@@ -25,6 +24,7 @@ from evaluators.speech.evaluation_sets import EvaluationSet
 from evaluators.speech.stft import log_power, spectrum
 from evaluators.storage import settings_hash
 from evaluators.system import Context
+from evaluators.training.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
 
 PREPARATION_VERSION = 1
 """To be raised whenever the same weights give other heads or other sound; measurements kept before are then ignored."""

@@ -126,10 +126,10 @@ class NsNet2Exits:
         self, configurations: Sequence[Configuration], split: EvaluationSplit, fidelity: float = 1.0
     ) -> Sequence[Measurement]:
         """Scores with their standard errors, work, and the share of frames that reach each stage."""
-        from evaluators.gru.threads import one_thread
         from evaluators.nsnet2.evaluation import score_routes
         from evaluators.speech.score_cache import ScoreCache
         from evaluators.speech.scoring import Scorer
+        from evaluators.training.threads import one_thread
 
         routes = [route(configuration) for configuration in configurations]
         clips = self._clips(split, math.ceil(fidelity * len(self._data.evaluation[split])))

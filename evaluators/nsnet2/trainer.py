@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from evaluators.gru.checkpoints import Checkpoint
-from evaluators.gru.trainer import share_of_peak
 from evaluators.nsnet2.exit_losses import draw_staying, exit_losses
 from evaluators.nsnet2.loss import prepare_batch
 from evaluators.nsnet2.network import NsNet2
 from evaluators.nsnet2.shape import EARLY_EXITS, Exit, NsNet2Shape
 from evaluators.nsnet2.training_options import TrainingOptions
 from evaluators.speech.mixtures import TrainingExamples, batch
+from evaluators.training.checkpoints import Checkpoint
+from evaluators.training.schedule import share_of_peak
 
 TYPICAL_MEAN, TYPICAL_DEVIATION = -2.0, 1.7
 """Of log powers of noisy speech at usual levels: measured on built-in mixtures."""

@@ -11,14 +11,14 @@ import torch
 from torch import Tensor
 
 from evaluators.errors import EvaluationError
-from evaluators.gru.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
-from evaluators.gru.threads import one_thread
 from evaluators.nsnet2.network import NsNet2
 from evaluators.nsnet2.shape import NsNet2Shape
 from evaluators.nsnet2.trainer import Trainer
 from evaluators.nsnet2.training_options import TrainingOptions
 from evaluators.progress import Progress
 from evaluators.speech.mixtures import TrainingExamples
+from evaluators.training.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
+from evaluators.training.threads import one_thread
 
 WEIGHTS_FILE = "weights.safetensors"
 CHECKPOINT_FILE = "checkpoint.safetensors"

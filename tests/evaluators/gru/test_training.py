@@ -18,13 +18,14 @@ from evaluators.errors import EvaluationError
 from evaluators.gru.network import GruNetwork, float_accuracy, logits
 from evaluators.gru.tasks import TASKS
 from evaluators.gru.tasks.assembly import PARTS, Raw, assemble
-from evaluators.gru.threads import one_thread
-from evaluators.gru.trainer import Score, Trainer, share_of_peak
+from evaluators.gru.trainer import Score, Trainer
 from evaluators.gru.training import CHECKPOINT_FILE, WEIGHTS_FILE, train
 from evaluators.gru.training_options import TrainingOptions
 from evaluators.gru.weights import GruWeights
 from evaluators.progress import Silent
 from evaluators.system import Context
+from evaluators.training.schedule import share_of_peak
+from evaluators.training.threads import one_thread
 
 OPTIONS = TrainingOptions(epochs=4, batch_size=16)
 EVERYTHING = TrainingOptions(

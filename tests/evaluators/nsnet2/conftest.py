@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from evaluators.gru.threads import one_thread
+from evaluators.training.threads import one_thread
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 

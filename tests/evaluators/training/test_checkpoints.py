@@ -10,7 +10,7 @@ import torch
 from safetensors.numpy import save_file
 
 from evaluators.errors import EvaluationError
-from evaluators.gru.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
+from evaluators.training.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
 
 TENSORS = {"a.b": torch.arange(6.0).view(2, 3).T, "step": torch.tensor(3.0), "none": torch.zeros(0, 2)}
 

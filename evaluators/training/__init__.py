@@ -1,0 +1,1 @@
+"""What trainings of all systems share: checkpoints, the learning rate over time, the number of threads."""
