@@ -1,6 +1,6 @@
 """The README's table: how much smaller a mixed-precision GRU is than the homogeneous 8-bit one, at equal accuracy.
 
-    python -m benchmarks.gru_table [STUDY ...] [--out runs/table] [--json]
+    python -m benchmarks.gru_table [STUDY ...] [--set KEY=VALUE ...] [--out runs/table] [--json]
 
 Runs the studies (those that need data look under TINYPARETO_DATA) and prints one row each. The search sees validation
 data only: the member is the smallest on the front whose validation accuracy is within half a point of the 8-bit
@@ -89,8 +89,8 @@ def _percent(share: float) -> str:
     return f"{100 * share:.2f} %"
 
 
-def _document(path: Path, out: Path) -> dict[str, Any]:
-    study = Study.from_yaml(path)
+def _document(path: Path, overrides: list[str], out: Path) -> dict[str, Any]:
+    study = Study.from_yaml(path, overrides)
     directory = RunDirectory(out / study.spec.name)
     display = Display()
     run: Run = carry_out(study, directory, resume=directory.is_started, fresh=False, monitor=display, progress=display)
@@ -100,10 +100,11 @@ def _document(path: Path, out: Path) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("studies", nargs="*", type=Path, default=[Path(study) for study in STUDIES])
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="as in `search run`")
     parser.add_argument("--out", type=Path, default=Path("runs/table"))
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    rows = [row(_document(path, options.out)) for path in options.studies]
+    rows = [row(_document(path, options.set, options.out)) for path in options.studies]
     print(json.dumps(rows, indent=1) if options.json else markdown(rows))
 
 

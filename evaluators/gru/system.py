@@ -106,7 +106,7 @@ class GruClassifier:
         return gru_workload(self._shape, self._widths(configuration))
 
     def export(self, configuration: Configuration, directory: Path) -> None:
-        """Integer weights, constants, and test vectors with the logits they must give."""
+        """C code, integer weights and constants, and test vectors with the logits they must give."""
         export_integer_gru(
             self._prepared.calibrated,
             self._widths(configuration),
