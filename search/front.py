@@ -100,6 +100,7 @@ def front_document(
         "baselines": [{"label": record.label, **shown(record)} for record in baselines],
         "system": facts.system,
         "optimizer": facts.optimizer,
+        "mode": facts.mode,
         "versions": facts.versions,
     }
 

@@ -10,6 +10,8 @@ from typing import Any, Literal
 from spaces import Configuration
 
 State = Literal["done", "infeasible", "failed", "timed_out", "pruned"]
+Mode = Literal["generations", "asynchronous"]
+"""How a search asks: for whole batches, which does not depend on who evaluates, or whenever a worker is free."""
 STATES: tuple[State, ...] = ("done", "infeasible", "failed", "timed_out", "pruned")
 
 
@@ -34,6 +36,7 @@ class TrialRecord:
         seconds: Duration of the evaluation.
         worker: Who evaluated.
         cached: Whether the values came from an earlier run.
+        mode: How the search asked for it.
     """
 
     trial: int
@@ -51,6 +54,7 @@ class TrialRecord:
     seconds: float = 0.0
     worker: str = ""
     cached: bool = False
+    mode: Mode = "generations"
 
     def value(self, name: str) -> float:
         """Metric or cost of that name.

@@ -12,13 +12,16 @@ from search.run_directory import RunFacts
 
 
 def check_same_study(stored: Mapping[str, Any], given: Mapping[str, Any]) -> None:
-    """Budget and executor may change; what decides the records may not."""
+    """Budget and executor may change, but for its mode; what decides the records may not."""
     changes = [
         f"{path}: the run has {_short(before)}, the study has {_short(now)}"
         for key in dict.fromkeys([*stored, *given])
         if key not in ("budget", "executor")
         for path, before, now in _differences(key, stored.get(key), given.get(key))
     ]
+    modes = [part.get("executor", {}).get("mode", "generations") for part in (stored, given)]
+    if modes[0] != modes[1]:
+        changes.append(f"executor.mode: the run has {modes[0]}, the study has {modes[1]}")
     if changes:
         raise SpecError.plain(
             "the study has changed since the run began:\n  " + "\n  ".join(changes), "--out for a new run"

@@ -15,17 +15,20 @@ from evaluators.progress import Progress, Silent
 from evaluators.registry import create_system
 from evaluators.storage import cache_root, write_atomically
 from evaluators.system import Context, System
+from search.asynchronous import AsynchronousLoop
 from search.errors import RunError, SpecError
 from search.evaluation_cache import EvaluationCache
-from search.executors import Executor, ProcessExecutor, SerialExecutor
+from search.executors import Executor, ProcessExecutor, SerialExecutor, SystemFactory
 from search.front import baseline_records, front_csv, front_document, front_records
 from search.journal import Journal
 from search.loop import Monitor, Problem, SearchLoop
+from search.ray_cluster import ClusterSpec
 from search.records import TrialRecord
 from search.resume import check_same_study, check_same_system, check_same_target
 from search.run_directory import RunDirectory, RunFacts, writing
 from search.spec import SystemSpec
-from search.study import Study, versions
+from search.study import Study
+from search.versions import versions
 
 
 @dataclass(frozen=True)
@@ -145,7 +148,8 @@ def _search(study: Study, directory: RunDirectory, fresh: bool, monitor: Monitor
     try:
         with _executor(study) as executor:
             known = {(r.trial, r.split): r for r in earlier.records}
-            loop = SearchLoop(problem, executor, journal, cache, known, monitor)
+            kind = AsynchronousLoop if spec.executor.mode == "asynchronous" else SearchLoop
+            loop = kind(problem, executor, journal, cache, known, monitor)
             loop.search(study.optimizer(), study.spec.budget)
             front = front_records(directory.read_facts(), loop.records)
             loop.score([r for r in [*front, *baseline_records(loop.records)] if r.state == "done"])
@@ -158,7 +162,25 @@ def _executor(study: Study) -> Executor:
     if chosen.name == "serial":
         return SerialExecutor(study.system)
     factory = partial(prepared_system, study.spec.system, study.folder)
+    if chosen.name == "ray":
+        return _ray_executor(study, factory)
     return ProcessExecutor(factory, chosen.n_workers(), chosen.timeout_s, chosen.retries)
+
+
+def _ray_executor(study: Study, factory: SystemFactory) -> Executor:
+    from search.executors.ray_executor import RayExecutor, WorkerNeeds
+    from search.executors.shipment import pack
+
+    chosen = study.spec.executor
+    return RayExecutor(
+        partial(pack, study.system, factory, study.spec.system.name),
+        WorkerNeeds(chosen.cpus, chosen.gpus, chosen.resources),
+        chosen.workers,
+        chosen.timeout_s,
+        chosen.retries,
+        ClusterSpec(chosen.address, chosen.dashboard, chosen.connect_s),
+        study.system.fingerprint(),
+    )
 
 
 def _facts(study: Study) -> RunFacts:
@@ -177,6 +199,7 @@ def _facts(study: Study) -> RunFacts:
             "facts": dict(study.system.facts()),
         },
         optimizer={"name": study.spec.optimizer.name, "seed": study.spec.optimizer.seed},
+        mode=study.spec.executor.mode,
         versions=versions(),
     )
 

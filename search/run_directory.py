@@ -17,6 +17,7 @@ from search.constraints import Constraint, parse_constraint
 from search.errors import RunError, SpecError
 from search.journal import Replay, replay
 from search.objectives import Objectives
+from search.records import Mode
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class RunFacts:
         system: Name, fingerprint, and what the system says of itself.
         optimizer: Name and seed.
         versions: Packages and Python.
+        mode: How the search asks.
     """
 
     study: str
@@ -46,6 +48,7 @@ class RunFacts:
     optimizer: dict[str, Any]
     versions: dict[str, str] = field(default_factory=dict)
     target_fingerprint: str = ""
+    mode: Mode = "generations"
 
     def typed_objectives(self) -> Objectives:
         """The objectives with their directions."""

@@ -9,10 +9,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from search.constraints import Constraint, parse_constraint
 from search.optimizers.registry import OPTIMIZERS
+from search.ray_cluster import check_address
+from search.records import Mode
 from spaces import Options, Problem, Rule, Value, kind_of, problems_of, shown, unknown
 
 
@@ -26,10 +28,33 @@ class Budget(Options):
 class ExecutorSpec(Options):
     """Who evaluates."""
 
-    name: Literal["serial", "processes"] = Field(default="processes", description="in this process, or in workers")
-    workers: int | None = Field(default=None, ge=1, le=1024, description="worker processes; none: one a core")
+    name: Literal["serial", "processes", "ray"] = Field(
+        default="processes", description="in this process, in workers on this machine, or in those of a Ray cluster"
+    )
+    mode: Mode = Field(
+        default="generations",
+        description="`generations`: the same records, whoever evaluates; `asynchronous`: no worker waits for others",
+    )
+    workers: int | None = Field(
+        default=None, ge=1, le=100_000, description="workers; none: one a core, of a cluster as many as have room"
+    )
     timeout_s: float = Field(default=60.0, gt=0, description="seconds after which a single evaluation is given up")
     retries: int = Field(default=1, ge=0, le=10, description="further attempts after a crash or a timeout")
+    address: str | None = Field(
+        default=None,
+        description="ray: `HOST:PORT`, or `local` to start a cluster; none: `RAY_ADDRESS`, or one that `ray start` has "
+        "started here, or a new one",
+    )
+    connect_s: float = Field(default=20.0, gt=0, description="ray: seconds to wait for the cluster, and for machines")
+    cpus: float = Field(default=1.0, ge=0, description="ray: cores of each worker")
+    gpus: float = Field(default=0.0, ge=0, description="ray: GPUs of each worker, or the share of one")
+    resources: dict[str, float] = Field(default={}, description="ray: custom resources of each worker")
+    dashboard: bool = Field(default=False, description="ray: show its dashboard, on the loopback interface")
+
+    @field_validator("address")
+    @classmethod
+    def _address_is_one(cls, value: str | None) -> str | None:
+        return value if value is None else check_address(value)
 
     def n_workers(self) -> int:
         """Worker processes, one for every core unless the study says otherwise."""

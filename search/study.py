@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,8 +24,6 @@ from spaces.rules import matches
 
 if TYPE_CHECKING:
     from search.run import Run
-
-_PACKAGES = ("tinypareto", "numpy", "torch", "optuna", "deap", "moocore")
 
 
 @dataclass(frozen=True)
@@ -153,11 +149,6 @@ class Study:
     def _direction(self, name: str) -> Direction:
         metric = self.system.metrics.get(name)
         return metric.direction if metric else "min"
-
-
-def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that can change a result."""
-    return {"python": platform.python_version(), **{name: metadata.version(name) for name in _PACKAGES}}
 
 
 def _system(reader: SpecReader, folder: Path, problems: list[Problem]) -> System | None:

@@ -22,6 +22,7 @@ from evaluators.speech.dnsmos import P808_FILE, P835_FILE, DnsMos
 from evaluators.speech.score_cache import Key, ScoreCache, content_hash, key
 from evaluators.speech.sound import Samples
 from evaluators.storage import HASH_LENGTH
+from evaluators.worker_process import is_worker
 
 ClipScores = dict[str, Score]
 """Metric -> score, of one clip."""
@@ -45,9 +46,7 @@ _Work = Mapping[str, tuple[Scorable, list[str]]]
 
 def default_workers() -> int:
     """One for each core; none in a process that is a worker itself, whose siblings use the other cores."""
-    if multiprocessing.parent_process() is not None:
-        return ALONE
-    return os.cpu_count() or 1
+    return ALONE if is_worker() else os.cpu_count() or 1
 
 
 class Scorer:

@@ -125,7 +125,8 @@ def _summary(document: Mapping[str, Any]) -> Text:
     text = f"\nhypervolume {gained:.5g}"
     if base > 0:
         text += f", homogeneous baselines alone {base:.5g} ({100 * (gained / base - 1):+.1f} %)"
-    return Text(f"{text}; trials: {states}")
+    mode = "" if document.get("mode", "generations") == "generations" else f"; {document['mode']}: other runs differ"
+    return Text(f"{text}; trials: {states}{mode}")
 
 
 def _thinned(items: Sequence[Item], limit: int) -> Sequence[Item]:

@@ -1,4 +1,4 @@
-"""Who evaluates: this process, worker processes, later whole clusters."""
+"""Who evaluates: this process, worker processes, whole clusters."""
 
 from search.executors.base import Executor, Job, Outcome
 from search.executors.processes import ProcessExecutor

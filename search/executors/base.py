@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Literal, Protocol
 
@@ -57,7 +57,9 @@ class Outcome:
 class Executor(Protocol):
     """Evaluates jobs; used as a context manager, which stops all work on the way out."""
 
-    n_workers: int
+    @property
+    def n_workers(self) -> int:
+        """How many jobs it evaluates at the same time."""
 
     def submit(self, jobs: Sequence[Job]) -> None:
         """Take in jobs; returns at once."""
@@ -75,29 +77,6 @@ class Executor(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Stop all work at once."""
-
-
-@dataclass
-class BatchSize:
-    """How many jobs to evaluate at a time so that a batch lasts about `target_s`.
-
-    Systems are fast on batches, users like to see progress, and a batch that hangs holds up all of its jobs.
-    """
-
-    target_s: float = 0.5
-    largest: int = 256
-    current: int = 1
-    _seconds_per_job: float = field(default=0.0, repr=False)
-
-    def learn(self, n_jobs: int, seconds: float) -> None:
-        """Take in the time that a batch took; grows by a factor of eight at most."""
-        self._seconds_per_job = max(seconds / n_jobs, 1e-9)
-        wanted = math.floor(self.target_s / self._seconds_per_job)
-        self.current = min(max(wanted, 1), self.current * 8, self.largest)
-
-    def next(self, n_waiting: int, n_workers: int) -> int:
-        """Size of the next batch, so that every worker gets a share of what is waiting."""
-        return max(1, min(self.current, math.ceil(n_waiting / n_workers)))
 
 
 def evaluate_jobs(system: System, jobs: Sequence[Job], worker: str) -> list[Outcome]:
@@ -120,17 +99,6 @@ def failure(job: Job, error: BaseException) -> Outcome:
     """The outcome of a job whose evaluation raised."""
     text = f"{type(error).__name__}: {error}"
     return Outcome(job, None, "failed", text if len(text) <= LONGEST_REASON else text[:LONGEST_REASON] + "...")
-
-
-def same_data(jobs: Sequence[Job], n: int) -> list[Job]:
-    """Up to `n` of the first jobs that agree in split and fidelity."""
-    first = jobs[0]
-    batch = []
-    for job in jobs[:n]:
-        if (job.split, job.fidelity) != (first.split, first.fidelity):
-            break
-        batch.append(job)
-    return batch
 
 
 def _evaluate_together(system: System, jobs: Sequence[Job]) -> list[Outcome]:

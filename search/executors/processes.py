@@ -5,12 +5,10 @@ from __future__ import annotations
 import multiprocessing
 import signal
 import threading
-from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, TimeoutError, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from types import TracebackType
 
@@ -18,21 +16,9 @@ from pebble import ProcessExpired, ProcessPool
 
 from search.errors import RunError
 from search.executors import worker
-from search.executors.base import BatchSize, Job, Outcome, same_data
+from search.executors.base import Job, Outcome
+from search.executors.batches import Batch, BatchQueue
 from search.executors.worker import SystemFactory
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Jobs under way together.
-
-    Attributes:
-        jobs: They agree in split and fidelity.
-        attempt: How often these jobs were tried on their own before.
-    """
-
-    jobs: tuple[Job, ...]
-    attempt: int = 0
 
 
 class ProcessExecutor:
@@ -55,17 +41,14 @@ class ProcessExecutor:
         self.n_workers = n_workers
         self._factory = factory
         self._timeout_s = timeout_s
-        self._retries = retries
-        self._batch_size = BatchSize()
-        self._waiting: deque[Job] = deque()
-        self._retry: deque[Batch] = deque()
+        self._queue = BatchQueue(retries)
         self._running: dict[Future[list[Outcome]], Batch] = {}
         self._pool: ProcessPool | None = None
         self._breakdowns = 0
 
     def submit(self, jobs: Sequence[Job]) -> None:
         """Queue the jobs and keep every worker busy."""
-        self._waiting.extend(jobs)
+        self._queue.submit(jobs)
         self._dispatch()
 
     def collect(self) -> list[Outcome]:
@@ -89,56 +72,39 @@ class ProcessExecutor:
 
     def cancel(self) -> None:
         """Empty the queue and end the workers that are busy; the pool starts new ones."""
-        self._waiting.clear()
-        self._retry.clear()
+        self._queue.clear()
         for future in self._running:
             future.cancel()
         self._running.clear()
 
     def _dispatch(self) -> None:
         """Keep one batch running and one waiting for every worker."""
-        while len(self._running) < 2 * self.n_workers and (self._retry or self._waiting):
-            batch = self._retry.popleft() if self._retry else self._next_batch()
+        while len(self._running) < 2 * self.n_workers and self._queue:
+            batch = self._queue.take(self.n_workers)
             try:
                 with _uninterrupted():
                     future = self._started_pool().schedule(worker.evaluate, args=(batch.jobs,), timeout=self._timeout_s)
             except RuntimeError:  # the pool broke down while nothing was asked of it
-                self._retry.appendleft(batch)
+                self._queue.put_back(batch, first=True)
                 self._start_again()
             else:
                 self._running[future] = batch
-
-    def _next_batch(self) -> Batch:
-        size = self._batch_size.next(len(self._waiting), self.n_workers)
-        jobs = same_data(list(self._waiting)[:size], size)
-        for _ in jobs:
-            self._waiting.popleft()
-        return Batch(tuple(jobs))
 
     def _finish(self, future: Future[list[Outcome]], batch: Batch) -> list[Outcome]:
         try:
             outcomes = future.result()
         except BrokenProcessPool:  # nobody knows whose fault it was
-            self._retry.append(batch)
+            self._queue.put_back(batch)
             return []
         except (ProcessExpired, TimeoutError, CancelledError) as error:
             return self._after_loss(batch, error)
-        self._batch_size.learn(len(outcomes), sum(outcome.seconds for outcome in outcomes))
+        self._queue.size.learn(len(outcomes), sum(outcome.seconds for outcome in outcomes))
         return outcomes
 
     def _after_loss(self, batch: Batch, error: BaseException) -> list[Outcome]:
-        """The worker is gone: take the batch apart, try a single job again or give it up."""
-        self._batch_size.current = 1
-        if len(batch.jobs) > 1:
-            self._retry.extend(Batch((job,)) for job in batch.jobs)
-            return []
-        if batch.attempt < self._retries:
-            self._retry.append(Batch(batch.jobs, batch.attempt + 1))
-            return []
-        job, tries = batch.jobs[0], batch.attempt + 1
         if isinstance(error, TimeoutError):
-            return [Outcome(job, None, "timed_out", f"no answer within {self._timeout_s:g} s, {tries} times")]
-        return [Outcome(job, None, "failed", f"the worker died ({_cause(error)}), {tries} times")]
+            return self._queue.after_loss(batch, "timed_out", f"no answer within {self._timeout_s:g} s")
+        return self._queue.after_loss(batch, "failed", f"the worker died ({_cause(error)})")
 
     def _started_pool(self) -> ProcessPool:
         assert self._pool is not None, "the executor is used outside its context"
@@ -149,7 +115,8 @@ class ProcessExecutor:
         self._breakdowns += 1
         if self._breakdowns == self.BREAKDOWNS:
             raise RunError("the worker processes die before they evaluate anything; is there enough memory for them?")
-        self._retry.extend(self._running.values())
+        for batch in self._running.values():
+            self._queue.put_back(batch)
         self._running.clear()
         _stop(self._started_pool())
         self._pool = self._new_pool()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from types import TracebackType
 
 from evaluators.system import System
-from search.executors.base import BatchSize, Job, Outcome, evaluate_jobs, same_data
+from search.executors.base import Job, Outcome, evaluate_jobs
+from search.executors.batches import BatchQueue
 
 
 class SerialExecutor:
@@ -22,27 +22,23 @@ class SerialExecutor:
 
     def __init__(self, system: System) -> None:
         self._system = system
-        self._waiting: deque[Job] = deque()
-        self._batch_size = BatchSize()
+        self._queue = BatchQueue(retries=0)
 
     def submit(self, jobs: Sequence[Job]) -> None:
         """Queue the jobs."""
-        self._waiting.extend(jobs)
+        self._queue.submit(jobs)
 
     def collect(self) -> list[Outcome]:
         """Evaluate the next batch."""
-        if not self._waiting:
+        if not self._queue:
             return []
-        jobs = same_data(list(self._waiting), self._batch_size.next(len(self._waiting), 1))
-        for _ in jobs:
-            self._waiting.popleft()
-        outcomes = evaluate_jobs(self._system, jobs, self.WORKER)
-        self._batch_size.learn(len(jobs), sum(outcome.seconds for outcome in outcomes))
+        outcomes = evaluate_jobs(self._system, self._queue.take(1).jobs, self.WORKER)
+        self._queue.size.learn(len(outcomes), sum(outcome.seconds for outcome in outcomes))
         return outcomes
 
     def cancel(self) -> None:
         """Empty the queue."""
-        self._waiting.clear()
+        self._queue.clear()
 
     def __enter__(self) -> SerialExecutor:
         return self

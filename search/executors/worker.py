@@ -5,7 +5,8 @@ from __future__ import annotations
 import multiprocessing
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from threading import Thread
 
@@ -25,13 +26,20 @@ def start(factory: SystemFactory) -> None:
     global _system
     Thread(target=_end_with_parent, daemon=True).start()
     sys.stdout = sys.stderr  # what a system prints must not mix with the answer of a command
+    with keeping_to_cores(1):
+        try:
+            _system = factory()
+        except Exception as error:  # told by `evaluate`; raising here would end the pool without a reason
+            _system = error
+
+
+@contextmanager
+def keeping_to_cores(n: int) -> Iterator[None]:
+    """Limit the threads of this process's libraries: those that are loaded inside, and those that were before."""
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
-        os.environ[variable] = "1"  # one core a worker
-    try:
-        _system = factory()
-    except Exception as error:  # told by `evaluate`; raising here would end the pool without a reason
-        _system = error
-    threadpool_limits(1)  # libraries that were loaded before the variables were set
+        os.environ[variable] = str(n)
+    yield
+    threadpool_limits(n)  # libraries that were loaded before the variables were set
 
 
 def _end_with_parent() -> None:

@@ -24,7 +24,7 @@ from search.export.verification import VERIFICATION_FILE, PredictedCycles, verif
 from search.records import TrialRecord
 from search.run import Run
 from search.run_directory import writing
-from search.study import versions
+from search.versions import versions
 
 FORMAT = 1
 """Version of the manifest; rises when a reader would have to change."""

@@ -65,7 +65,9 @@ def _header(studies: str, runs: Sequence[RunView]) -> str:
     objectives = (run.quantity(objective).label for run in runs for objective in run.objectives)
     optimizers = (str(run.front["optimizer"]["name"]) for run in runs if run.front.get("optimizer"))
     targets = (run.front["target"] for run in runs if run.front.get("target"))
-    named = {"objectives": objectives, "target": targets, "optimizer": optimizers}
+    # Generations are the rule and need no word.
+    modes = (run.front["mode"] for run in runs if run.front.get("mode", "generations") != "generations")
+    named = {"objectives": objectives, "target": targets, "optimizer": optimizers, "mode": modes}
     lists = {title: ", ".join(dict.fromkeys(values)) for title, values in named.items()}
     facts = " · ".join(f"{title}: {html_text(text, 300)}" for title, text in lists.items() if text)
     return f'<header><p class="eyebrow">tinypareto</p><h1>{studies}</h1><p class="facts">{facts}</p></header>'
@@ -116,7 +118,7 @@ def _card(section: Section) -> str:
 
 def _facts(run: RunView) -> str:
     """What the run was: its system, target, optimizer, bounds and the versions that made it."""
-    names = ("system", "target", "optimizer", "constraints", "versions")
+    names = ("system", "target", "optimizer", "mode", "constraints", "versions")
     rows = "".join(
         f"<dt>{name}</dt><dd>{html_text(_flat(run.front[name]), 2000)}</dd>" for name in names if run.front.get(name)
     )

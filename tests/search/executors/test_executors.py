@@ -17,7 +17,10 @@ from evaluators.errors import EvaluationError
 from evaluators.system import System
 from search.errors import RunError
 from search.executors import Executor, Job, Outcome, ProcessExecutor, SerialExecutor
-from search.executors.base import BatchSize, same_data
+from search.executors.batches import BatchSize, same_data
+from search.executors.ray_executor import RayExecutor, WorkerNeeds
+from search.executors.shipment import pack
+from search.ray_cluster import ClusterSpec
 
 
 def toy(**options: Any) -> System:
@@ -41,7 +44,17 @@ def processes(timeout_s: float = 60.0, retries: int = 0, n_workers: int = 1, **o
     return ProcessExecutor(partial(toy, **options), n_workers, timeout_s, retries)
 
 
-EXECUTORS = pytest.mark.parametrize("make", [serial, processes])
+def on_ray(timeout_s: float = 60.0, retries: int = 0, n_workers: int = 1, **options: Any) -> Executor:
+    factory = partial(toy, **options)
+    cluster = ClusterSpec(timeout_s=5.0)  # the one that the fixture has joined
+    return RayExecutor(partial(pack, factory(), factory), WorkerNeeds(), n_workers, timeout_s, retries, cluster)
+
+
+@pytest.fixture(params=[serial, processes, on_ray])
+def make(request: pytest.FixtureRequest) -> Any:
+    if request.param is on_ray:
+        request.getfixturevalue("ray_cluster")
+    return request.param
 
 
 def jobs(*bits: int, split: Any = "validation") -> list[Job]:
@@ -61,7 +74,6 @@ def outcomes(executor: Executor, submitted: Sequence[Job]) -> list[Outcome]:
     return sorted(found, key=lambda outcome: outcome.job.number)
 
 
-@EXECUTORS
 def test_every_job_has_one_outcome(make: Any) -> None:
     submitted = [*jobs(3, 4, 5), Job(3, {"bit_widths.k0": 6, "bit_widths.k1": 2}, "test")]
     with make() as executor:
@@ -76,7 +88,6 @@ def test_every_job_has_one_outcome(make: Any) -> None:
     assert again[0].state == "done"
 
 
-@EXECUTORS
 def test_nothing_submitted_nothing_collected(make: Any) -> None:
     with make() as executor:
         assert executor.collect() == []
@@ -84,7 +95,6 @@ def test_nothing_submitted_nothing_collected(make: Any) -> None:
         assert executor.collect() == []
 
 
-@EXECUTORS
 def test_only_the_guilty_configuration_pays(make: Any) -> None:
     reasons = {
         "raise": "ValueError: no such filter",
@@ -96,7 +106,7 @@ def test_only_the_guilty_configuration_pays(make: Any) -> None:
         "short": "SystemContractError: toy: evaluate returned 0 measurements for 1 configurations",
     }
     for fault, reason in reasons.items():
-        if make is processes and fault not in ("picky", "timeout_error", "sys_exit"):
+        if make is not serial and fault not in ("picky", "timeout_error", "sys_exit"):
             continue  # the same code as in the serial executor; a worker takes its time to start
         with make(fault=fault) as executor:
             found = outcomes(executor, jobs(8, 4, 2, 5, 6, 7, 3, 2, 8))
@@ -105,7 +115,6 @@ def test_only_the_guilty_configuration_pays(make: Any) -> None:
         assert all(o.measurement is None for o in found if o.state == "failed")
 
 
-@EXECUTORS
 def test_cancelled_jobs_have_no_outcome(make: Any) -> None:
     with make(sleep_ms=20) as executor:
         executor.submit(jobs(*[4] * 50))
