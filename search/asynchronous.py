@@ -17,7 +17,7 @@ from search.optimizers import Optimizer
 from search.pareto import FrontTracker
 from search.records import TrialRecord
 from search.spec import Budget
-from spaces import Configuration
+from spaces import Configuration, canonical
 
 
 @dataclass
@@ -27,12 +27,14 @@ class _Progress:
     Attributes:
         numbers: Of the trials to come.
         baselines: Configurations and labels that are still to be evaluated, before anything else.
+        promised: All baselines, in canonical form.
         pending: Trials under way, by number.
         tracker: There once all baselines are.
     """
 
     numbers: Iterator[int]
     baselines: deque[tuple[Configuration, str]]
+    promised: frozenset[str]
     pending: dict[int, TrialRecord] = field(default_factory=dict)
     tracker: FrontTracker | None = None
     is_exhausted: bool = False
@@ -70,10 +72,11 @@ class AsynchronousLoop(SearchLoop):
         homogeneous = self._problem.space.homogeneous()[: budget.trials]
         baselines = [(configuration, label) for label, configuration in homogeneous]
         made = {record.trial for record in earlier}
+        promised = frozenset(canonical(configuration) for configuration, _ in baselines)
         todo = deque(baseline for number, baseline in enumerate(baselines) if number not in made)
         missing = [number for number in range(len(baselines)) if number not in made]
         others = (number for number in count(len(baselines)) if number not in made)
-        state = _Progress(chain(missing, others), todo)
+        state = _Progress(chain(missing, others), todo, promised)
         if earlier:
             self._learn(optimizer, state, earlier)
         return state
@@ -89,7 +92,8 @@ class AsynchronousLoop(SearchLoop):
             asked = optimizer.ask(room - len(proposed))
             # Nothing may be left only for now: a sampler may find more once it has been told more.
             state.is_exhausted = not asked and not proposed and not state.pending
-            proposed += [(configuration, "") for configuration in asked]
+            # The optimizer does not know the baselines before they are done.
+            proposed += [(c, "") for c in asked if canonical(c) not in state.promised]
         drafts = [self._draft(next(state.numbers), configuration, label) for configuration, label in proposed]
         known: list[TrialRecord] = []
         unknown: list[TrialRecord] = []

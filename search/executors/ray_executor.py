@@ -12,7 +12,7 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Any
 
@@ -113,6 +113,7 @@ class RayExecutor:
         self._queue = BatchQueue(retries)
         self._members: list[_Member] = []
         self._unfit: dict[str, str] = {}
+        self._lost: set[str] = set()
         self._breakdowns = 0
         self._looked = self._hopeful = -1.0
         self._started = False
@@ -227,28 +228,32 @@ class RayExecutor:
 
     def _after_death(self, member: _Member, error: Exception) -> list[Outcome]:
         """A worker died, with its machine or alone; only what it was evaluating may be the reason."""
-        self._members.remove(member)
+        self._end(member)
         self._looked = -1.0
+        is_lost = _is_of_machine(error)
         if member.preparing is not None:
-            self._breakdowns += 1
-            if self._breakdowns >= self.BREAKDOWNS:
-                raise RunError(
-                    f"the workers die before they evaluate anything ({_cause(error)}); is there enough memory for them?"
-                )
+            if not is_lost:
+                self._count_breakdown(error)
             return []
         (_, first), *others = member.batches
         for _, batch in others:
             self._queue.put_back(batch)
-        if member.node not in alive_nodes() and first.losses < self.LOSSES:
+        if is_lost and first.losses < self.LOSSES:
             self._tell_loss(member)
-            batch = Batch(first.jobs, first.attempt, first.losses + 1, first.avoid | {member.node})
-            self._queue.put_back(batch)
+            self._queue.put_back(replace(first, losses=first.losses + 1, avoid=first.avoid | {member.node}))
             return []
         return self._queue.after_loss(first, "failed", f"the worker died ({_cause(error)})", member.node)
 
+    def _count_breakdown(self, error: Exception) -> None:
+        self._breakdowns += 1
+        if self._breakdowns >= self.BREAKDOWNS:
+            raise RunError(
+                f"the workers die before they evaluate anything ({_cause(error)}); is there enough memory for them?"
+            )
+
     def _tell_loss(self, member: _Member) -> None:
-        if member.node not in self._unfit:
-            self._unfit[member.node] = "lost"
+        if member.node not in self._lost:
+            self._lost.add(member.node)
             text = f"{member.name.partition(' ')[0]} ({member.node[:8]}) was lost; its work goes to others"
             warnings.warn(text, ClusterWarning, stacklevel=2)
 
@@ -306,17 +311,16 @@ class RayExecutor:
 
     def _has_hope(self) -> bool:
         """Whether a machine may still join: for a while, unless those that are there have refused."""
-        refused = any(reason != "lost" for reason in self._unfit.values())
         if self._members or self._room():
             self._hopeful = -1.0
             return True
         if self._hopeful < 0:
             self._hopeful = time.monotonic()
-        return not refused and time.monotonic() - self._hopeful < self._cluster.timeout_s
+        return not self._unfit and time.monotonic() - self._hopeful < self._cluster.timeout_s
 
     def _give_up(self) -> list[Outcome]:
         """No machine can work: say why; as the failure of every job if it is the system's own."""
-        reasons = [reason for reason in self._unfit.values() if reason != "lost"]
+        reasons = list(self._unfit.values())
         nodes = "; ".join(f"{node[:8]}: {_resources(r)}" for node, r in alive_nodes().items())
         if not reasons:
             raise RunError(f"no machine has room for a worker ({self._needs}); there are {nodes or 'none'}")
@@ -368,6 +372,14 @@ def _awaits(member: _Member, reference: Any) -> bool:
 def _resources(node: Mapping[str, float]) -> str:
     shown = {name: amount for name, amount in node.items() if ":" not in name and "memory" not in name}
     return ", ".join(f"{name} {amount:g}" for name, amount in shown.items()) or "nothing"
+
+
+def _is_of_machine(error: Exception) -> bool:
+    """Whether it is the machine or the way to it that is gone, not a process on it."""
+    import ray
+
+    gone = (ray.exceptions.ActorUnavailableError, ray.exceptions.NodeDiedError)
+    return isinstance(error, gone) or "node has died" in str(error)
 
 
 def _cause(error: Exception) -> str:

@@ -34,6 +34,17 @@ def study(tmp_path: Path) -> Path:
     return path
 
 
+OF_RAY = {
+    "mode": "generations",
+    "address": None,
+    "connect_s": 20.0,
+    "cpus": 1.0,
+    "gpus": 0.0,
+    "resources": {},
+    "dashboard": False,
+}
+
+
 def told(path: Path, *overrides: str) -> str:
     """The whole message, without the folder."""
     with pytest.raises(SpecError) as caught:
@@ -60,7 +71,7 @@ def test_a_study_is_read_as_written(study: Path) -> None:
         "target": "",
         "optimizer": {"name": "nsga2", "seed": 3, "population": 20, "crossover": 0.9, "mutation": None},
         "budget": {"trials": 100, "minutes": 10},
-        "executor": {"name": "processes", "workers": 2, "timeout_s": 5, "retries": 0},
+        "executor": {"name": "processes", "workers": 2, "timeout_s": 5, "retries": 0, **OF_RAY},
     }
     assert read.space.searched == tuple(Ordered(f"bit_widths.k{i}", (2, 4, 8)) for i in range(3))
     assert read.objectives.directions == {"error_rate": "min", "model_bytes": "min"}
@@ -79,7 +90,7 @@ def test_what_may_be_left_out_has_a_default(study: Path) -> None:
         "mutation": None,
     }
     assert resolved["budget"] == {"trials": 1000, "minutes": None}
-    assert resolved["executor"] == {"name": "processes", "workers": None, "timeout_s": 60.0, "retries": 1}
+    assert resolved["executor"] == {"name": "processes", "workers": None, "timeout_s": 60.0, "retries": 1, **OF_RAY}
 
 
 def test_a_section_without_a_value_is_as_good_as_absent(study: Path) -> None:
@@ -165,7 +176,7 @@ def test_another_optimizer_takes_over_the_options_that_it_has_too(study: Path) -
         (
             "executor.name=procesess",
             '--set executor.name  executor.name: "procesess" is not known\n'
-            '    Allowed: serial, processes. Did you mean "processes"?',
+            '    Allowed: serial, processes, ray. Did you mean "processes"?',
         ),
         (
             "objectives=[error_rat]",
