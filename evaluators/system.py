@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol
 from cost_models import Workload
 from evaluators.metrics import Metric
 from evaluators.progress import Progress, Silent
+from evaluators.storage import cache_root
 from spaces import Configuration, KnobGroup
 
 EvaluationSplit = Literal["validation", "test"]
@@ -48,6 +49,14 @@ class Context:
     fresh: bool = False
     device: str = "cpu"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Elsewhere it is that machine's cache, and nobody watches."""
+        return _context_there, (self.device,)
+
+
+def _context_there(device: str) -> Context:
+    return Context(cache_root(), device=device)
+
 
 class System(Protocol):
     """A network whose settings can be searched: what can be chosen, how good a choice is, what it is made of."""
@@ -60,7 +69,11 @@ class System(Protocol):
         """What a space may control: kind -> name -> knob. Cheap; called before anything is prepared."""
 
     def prepare(self, context: Context) -> None:
-        """Load data and trained weights, training them first if need be; called once a process."""
+        """Load data and trained weights, training them first if need be; called once a process.
+
+        A prepared system is sent to other machines by pickle, in memory: leave out what only this process can use
+        (`__getstate__`). One that cannot be sent is prepared on each machine.
+        """
 
     def fingerprint(self) -> str:
         """Identity of weights, data and settings, for caches; called after `prepare`. Empty: do not cache."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,20 @@ class GruClassifier:
             self._data, self._options.hidden, self._options.layers, self._options.training, context
         )
         self._engine = select_engine(self._prepared.calibrated, self._options.engine)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What another machine needs to evaluate: not the train split, nor code compiled for this processor."""
+        state = {name: value for name, value in self.__dict__.items() if name != "_engine"}
+        if "_data" in state:
+            data = state["_data"]
+            state["_data"] = replace(data, splits={**data.splits, "train": data.splits["train"].head(0)})
+        return state
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        """Find the engine that suits this machine; all give the same results."""
+        self.__dict__.update(state)
+        if "_prepared" in state:
+            self._engine = select_engine(self._prepared.calibrated, self._options.engine)
 
     def fingerprint(self) -> str:
         """Data, weights and everything else that decides a measurement."""

@@ -109,6 +109,13 @@ class NsNet2Exits:
             self._shape, self._data, self._options.training, self._warm_start, context
         )
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What another machine needs to evaluate: not what it was trained on, nor what is quickly made again."""
+        state = {**self.__dict__, "_utterances": {}}
+        if "_data" in state:
+            state["_data"] = self._data.for_evaluation()
+        return state
+
     def fingerprint(self) -> str:
         """Data, weights and everything else that decides a measurement."""
         return f"nsnet2_exits {self._prepared.fingerprint} {'+'.join(self._options.scores)} {self._options.bits}"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
 from evaluators.data import Split
 from evaluators.speech.built_in import built_in_noise, built_in_speech
@@ -47,6 +47,10 @@ class SpeechData:
     skipped: tuple[Note, ...]
     remarks: tuple[Note, ...]
     fingerprint: str
+
+    def for_evaluation(self) -> SpeechData:
+        """The same without what only training needs; nobody must ask it for examples."""
+        return replace(self, training=cast(TrainingExamples, None))
 
 
 def load_speech_data(options: SpeechDataOptions, context: Context) -> SpeechData:

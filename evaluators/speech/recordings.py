@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
 
 from evaluators.speech.catalog import Note
 from evaluators.speech.sound import SAMPLE_RATE_HZ, Samples
@@ -59,6 +63,14 @@ class Recordings:
     fingerprint: str
     skipped: tuple[Note, ...] = ()
     remarks: tuple[Note, ...] = ()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Only the selected clips are sent to another machine, not the collection they are a view of."""
+        parts = [self.samples(k) for k in range(len(self))]
+        starts = accumulate((clip.n_samples for clip in self.clips), initial=0)
+        clips = tuple(replace(clip, start=start) for clip, start in zip(self.clips, starts, strict=False))
+        array = np.concatenate(parts) if parts else self.array[:0]
+        return {**self.__dict__, "array": np.asarray(array), "clips": clips}
 
     def __len__(self) -> int:
         return len(self.clips)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +60,10 @@ class CompiledEngine:
         self._reference = ReferenceEngine(calibrated)
         self._batches: OrderedDict[tuple[int, ...], tuple[Sequences, Batch]] = OrderedDict()
         self._kernel(Variant(wide_sums=False, rescaled_state=False))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Made anew in another process: addresses and machine code mean nothing there."""
+        return CompiledEngine, (self._calibrated, self._instructions, self._threads, self._processor)
 
     @property
     def name(self) -> str:
