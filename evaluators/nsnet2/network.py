@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from evaluators.nsnet2.shape import EARLY_EXITS, EarlyExit, Exit, NsNet2Shape
+from evaluators.training.recurrence import run_gru
 
 
 class Layer(nn.Module):
@@ -34,8 +35,9 @@ class Layer(nn.Module):
         """
         if isinstance(self.cell, nn.Linear):
             return self.cell(x)  # type: ignore[no-any-return]
-        if lengths is None:
-            return self.cell(x)[0]  # type: ignore[no-any-return]
+        if lengths is None or torch.is_grad_enabled():
+            # Steps of no meaning come last and change nothing before them.
+            return run_gru(self.cell, x)
         # A sequence without any step cannot be packed; one of its steps of no meaning is run instead.
         packed = pack_padded_sequence(x, lengths.clamp_min(1).cpu(), batch_first=True, enforce_sorted=False)
         padded: Tensor = pad_packed_sequence(self.cell(packed)[0], batch_first=True, total_length=x.shape[1])[0]

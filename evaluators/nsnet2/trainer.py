@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -59,7 +60,8 @@ class Trainer:
         self._examples = examples
         self._options = options
         self._device = device
-        self._optimizer = torch.optim.AdamW(self.network.parameters(), weight_decay=options.weight_decay)
+        groups = _parameter_groups(self.network, initial or {}, options)
+        self._optimizer = torch.optim.AdamW(groups, weight_decay=options.weight_decay)
 
     def run_epoch(self) -> EpochReport:
         """Make the updates of an epoch."""
@@ -95,7 +97,7 @@ class Trainer:
         options, shape = self._options, self.network.shape
         trained, share_done = self._schedule(update)
         for group in self._optimizer.param_groups:
-            group["lr"] = options.learning_rate * share_of_peak(share_done)
+            group["lr"] = group["peak"] * share_of_peak(share_done)
         indices = range(update * options.batch_size, (update + 1) * options.batch_size)
         x, targets = prepare_batch(batch(self._examples, indices), self._device)
         generator = torch.Generator().manual_seed(_mixed(options.seed, update))
@@ -152,6 +154,17 @@ def _initialized(shape: NsNet2Shape, seed: int, initial: Mapping[str, Tensor] | 
             if shape.n_features(exit_) == shape.n_outputs(exit_):
                 network.exit_layer(exit_).load_state_dict(network.trunk(exit_).state_dict())
     return network
+
+
+def _parameter_groups(
+    network: NsNet2, initial: Mapping[str, Tensor], options: TrainingOptions
+) -> list[dict[str, Any]]:
+    """Parameters by the peak of their learning rate: those that start from given weights, and all others."""
+    warm, cold = [], []
+    for name, parameter in network.named_parameters():
+        (warm if name in initial else cold).append(parameter)
+    peaks = ((warm, options.learning_rate * options.warm_share), (cold, options.learning_rate))
+    return [{"params": parameters, "peak": peak} for parameters, peak in peaks if parameters]
 
 
 @torch.no_grad()

@@ -22,7 +22,7 @@ from evaluators.training.threads import one_thread
 
 WEIGHTS_FILE = "weights.safetensors"
 CHECKPOINT_FILE = "checkpoint.safetensors"
-TRAINING_VERSION = 2
+TRAINING_VERSION = 3
 """To be raised whenever the same options give other weights, so that kept ones are not used."""
 
 

@@ -21,6 +21,9 @@ class TrainingOptions(Options):
     updates_per_epoch: int = Field(default=40, ge=1, description="updates of the weights between two checkpoints")
     batch_size: int = Field(default=16, ge=1, description="examples per update; every example is heard once")
     learning_rate: float = Field(default=0.005, gt=0.0, description="peak of the learning rate")
+    warm_share: float = Field(
+        default=0.2, gt=0.0, le=1.0, description="of the learning rate, for weights that the training starts from"
+    )
     weight_decay: float = Field(default=0.0, ge=0.0, description="of AdamW")
     gradient_clip: float = Field(default=1.0, gt=0.0, description="largest norm of a gradient")
     monotone_weight: float = Field(
