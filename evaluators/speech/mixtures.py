@@ -9,7 +9,9 @@ from typing import Protocol, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from evaluators.speech.levels import amplified, mix
+from evaluators.speech.equalizer import equalized
+from evaluators.speech.levels import active_level_dbfs, amplified, mix
+from evaluators.speech.noises import BABBLE_VOICES, babble
 from evaluators.speech.recordings import Recordings
 from evaluators.speech.sound import SAMPLE_RATE_HZ, Samples
 from spaces import Options
@@ -28,6 +30,12 @@ class MixingOptions(Options):
     lowest_level_dbfs: float = Field(default=-36.0, ge=-60.0, le=-10.0, description="active level of the speech, from")
     highest_level_dbfs: float = Field(default=-16.0, ge=-60.0, le=-10.0, description="active level of the speech, to")
     crop_seconds: float = Field(default=3.0, ge=0.5, le=60.0, description="length of a training example")
+    equalizer_db: float = Field(
+        default=0.0, ge=0.0, le=30.0, description="largest gain of random filters on speech and noise, in training"
+    )
+    babble_share: float = Field(
+        default=0.0, ge=0.0, le=1.0, description="share of training examples whose noise is other speakers talking"
+    )
 
     @model_validator(mode="after")
     def _ranges_ascend(self) -> Self:
@@ -84,17 +92,35 @@ class MixedExamples:
         rng = np.random.default_rng([self.seed, index])
         options = self.options
         k = int(rng.integers(len(self.clean)))
-        speech = self._speech(rng, k)
-        takes = list(self.noise.by_source.values())[int(rng.integers(len(self.noise.by_source)))]
-        noise_index = takes[int(rng.integers(len(takes)))]
+        speech, clean_level_dbfs = self._speech(rng, k), self.clean.clips[k].level_dbfs
+        noise, noise_level_dbfs = self._noise(rng, self.clean.clips[k].source, len(speech))
+        if options.equalizer_db > 0:
+            before_dbfs = active_level_dbfs(speech)
+            speech, noise = (equalized(rng, part, options.equalizer_db) for part in (speech, noise))
+            # What the filter does to this stretch stands for what it would do to the whole recording.
+            clean_level_dbfs += active_level_dbfs(speech) - before_dbfs
+            noise_level_dbfs = active_level_dbfs(noise)
         return mix(
             speech,
-            looped(self.noise.samples(noise_index), len(speech), rng),
+            noise,
             snr_db=rng.uniform(options.lowest_snr_db, options.highest_snr_db),
             level_dbfs=rng.uniform(options.lowest_level_dbfs, options.highest_level_dbfs),
-            clean_level_dbfs=self.clean.clips[k].level_dbfs,
-            noise_level_dbfs=self.noise.clips[noise_index].level_dbfs,
+            clean_level_dbfs=clean_level_dbfs,
+            noise_level_dbfs=noise_level_dbfs,
         )
+
+    def _noise(self, rng: np.random.Generator, speaker: str, n_samples: int) -> tuple[Samples, float]:
+        """A stretch of noise, or others talking, and the level of the recording that it comes from."""
+        others = [source for source in self.clean.by_source if source != speaker]
+        share = self.options.babble_share
+        if share > 0 and len(others) >= BABBLE_VOICES[1] and rng.random() < share:
+            clips = [self.clean.by_source[source] for source in others]
+            voices = [self.clean.samples(takes[int(rng.integers(len(takes)))]) for takes in clips]
+            talk = babble(rng, n_samples, voices)
+            return talk, active_level_dbfs(talk)
+        takes = list(self.noise.by_source.values())[int(rng.integers(len(self.noise.by_source)))]
+        index = takes[int(rng.integers(len(takes)))]
+        return looped(self.noise.samples(index), n_samples, rng), self.noise.clips[index].level_dbfs
 
     def _speech(self, rng: np.random.Generator, k: int) -> Samples:
         """A crop of clip k; where the clip is too short, its speaker goes on with others, as loud as this one."""
