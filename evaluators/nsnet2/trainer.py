@@ -156,13 +156,11 @@ def _initialized(shape: NsNet2Shape, seed: int, initial: Mapping[str, Tensor] | 
     return network
 
 
-def _parameter_groups(
-    network: NsNet2, initial: Mapping[str, Tensor], options: TrainingOptions
-) -> list[dict[str, Any]]:
+def _parameter_groups(network: NsNet2, initial: Mapping[str, Tensor], options: TrainingOptions) -> list[dict[str, Any]]:
     """Parameters by the peak of their learning rate: those that start from given weights, and all others."""
-    warm, cold = [], []
-    for name, parameter in network.named_parameters():
-        (warm if name in initial else cold).append(parameter)
+    named = list(network.named_parameters())
+    warm = [parameter for name, parameter in named if name in initial]
+    cold = [parameter for name, parameter in named if name not in initial]
     peaks = ((warm, options.learning_rate * options.warm_share), (cold, options.learning_rate))
     return [{"params": parameters, "peak": peak} for parameters, peak in peaks if parameters]
 

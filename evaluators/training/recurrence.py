@@ -53,7 +53,7 @@ class _Recurrence(torch.autograd.Function):
         return states[1:].transpose(0, 1)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, ...]:
         x, w_i, w_h, gates, recurrent, states = ctx.saved_tensors
         r, z, n = gates.chunk(3, dim=-1)

@@ -163,6 +163,19 @@ def test_copies_start_from_the_layers_that_they_double():
     torch.testing.assert_close(network.copies["gru1"].cell.weight_hh_l0, weights["gru1.cell.weight_hh_l0"])
 
 
+def test_given_weights_move_slower_than_others():
+    weights = NsNet2(SHAPE.without_exits()).state_dict()
+    options = OPTIONS.model_copy(update={"warm_share": 0.01, "epochs": 1, "updates_per_epoch": 1000})
+    trainer = Trainer(SHAPE, Examples(), options, "cpu", weights)
+    before = {name: value.clone() for name, value in trainer.network.state_dict().items()}
+    for update in range(3):
+        trainer._update(update)
+    moved = {n: (v - before[n]).abs().max().item() for n, v in trainer.network.state_dict().items()}
+    # Adam's first steps are as large as the learning rate, whatever the gradient.
+    assert moved["fc4.weight"] == pytest.approx(0.01 * moved["masks.fc1.weight"], rel=0.2)
+    assert moved["gru1.cell.weight_hh_l0"] < 0.02 * moved["copies.gru1.cell.weight_hh_l0"]
+
+
 class Interruption(Silent):
     """Ends the process, so to say, after an epoch."""
 

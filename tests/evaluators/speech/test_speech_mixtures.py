@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -86,6 +87,38 @@ def test_ratios_and_levels_stay_in_range(examples):
         assert options.lowest_snr_db - 0.5 < snr_db < options.highest_snr_db + 0.5
         assert options.lowest_level_dbfs - 0.5 < active_level_dbfs(clean) < options.highest_level_dbfs + 0.5
         assert np.abs(noisy).max() < 1.0
+
+
+def test_filters_keep_ratios_and_levels(examples):
+    filtered = replace(examples, options=MixingOptions(crop_seconds=0.5, equalizer_db=12.0))
+    for k in range(30):
+        noisy, clean = filtered.example(k)
+        snr_db = active_level_dbfs(clean) - active_level_dbfs(noisy - clean)
+        assert filtered.options.lowest_snr_db - 0.5 < snr_db < filtered.options.highest_snr_db + 0.5
+        assert filtered.options.lowest_level_dbfs - 0.7 < active_level_dbfs(clean)
+        assert active_level_dbfs(clean) < filtered.options.highest_level_dbfs + 0.7
+    spectra = [np.abs(np.fft.rfft(filtered.example(k)[1])) for k in range(10)]
+    tilts = [np.log10(spectrum[2000:].mean() / spectrum[:100].mean()) for spectrum in spectra]
+    assert np.ptp(tilts) > 0.5, "white speech is not white any more, and differently so"
+
+
+def test_babble_is_made_of_other_speakers():
+    # Each speaker is a tone; noise proper is another one.
+    def tone(frequency_hz):
+        return 0.1 * np.sin(2 * np.pi * frequency_hz * np.arange(16000) / 16000)
+
+    speakers = [(f"s{k}", f"s{k}", "", tone(500 + 500 * k)) for k in range(8)]
+    clean, noise = recordings(speakers), recordings([("n", "n", "", tone(7000))])
+    source = MixedExamples(clean, noise, MixingOptions(crop_seconds=1.0, babble_share=0.5), seed=0)
+    n_babble = 0
+    for k in range(40):
+        noisy, speech = source.example(k)
+        heard, own = (np.abs(np.fft.rfft(part)) for part in (noisy - speech, speech))
+        tones = {int(f) for f in np.flatnonzero(heard > 0.02 * heard.max())}
+        assert int(own.argmax()) not in tones, "nobody babbles over himself"
+        n_babble += 7000 not in tones
+        assert len(tones & {500 + 500 * i for i in range(8)}) in ((0,) if 7000 in tones else (2, 3, 4, 5, 6))
+    assert 10 <= n_babble <= 30
 
 
 def test_batch_is_its_examples(examples):
