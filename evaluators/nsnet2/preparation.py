@@ -57,15 +57,15 @@ def prepare_nsnet2(
     initial = None if warm_start is None else read_reference_weights(warm_start, shape)
     settings = {
         "version": TRAINING_VERSION,
-        "data": data.fingerprint,
+        "data": data.training_fingerprint,
         "shape": {**shape.__dict__, "exits": list(shape.exits)},
         "training": training.model_dump(),
         "initial": _hash(initial),
     }
     trained = settings_hash(settings)
-    key = settings_hash({"trained": trained, "version": PREPARATION_VERSION})
+    key = settings_hash({"trained": trained, "data": data.fingerprint, "version": PREPARATION_VERSION})
     folder = context.cache / "nsnet2" / trained
-    path = folder / f"prepared-{PREPARATION_VERSION}.safetensors"
+    path = folder / f"prepared-{key}.safetensors"
     kept = None if context.fresh else _read(path, key)
     if kept is None:
         network = train(

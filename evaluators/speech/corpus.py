@@ -26,6 +26,8 @@ _PARTS: Mapping[Split, Part] = {"train": "train", "calibration": "train", "valid
 """Split -> whose speakers and noises it has."""
 _SEEDS: Mapping[Split, int] = {"train": 0, "calibration": 1, "validation": 2, "test": 3}
 _FOLDERS = ("clean", "noise", "pairs", "test_pairs")
+_MEASURING = ("calibration_clips", "validation_clips", "test_clips", "max_clip_seconds")
+"""Options that do not change what is trained on."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class SpeechData:
         skipped: Files left out, and why.
         remarks: What is odd about files that were not left out.
         fingerprint: Identity of all of it, for caches.
+        training_fingerprint: Identity of what is trained on; the number and length of clips to measure on are not in it.
     """
 
     training: TrainingExamples
@@ -47,6 +50,7 @@ class SpeechData:
     skipped: tuple[Note, ...]
     remarks: tuple[Note, ...]
     fingerprint: str
+    training_fingerprint: str
 
     def for_evaluation(self) -> SpeechData:
         """The same without what only training needs; nobody must ask it for examples."""
@@ -85,6 +89,7 @@ def load_speech_data(options: SpeechDataOptions, context: Context) -> SpeechData
         skipped=tuple(note for recordings in used for note in recordings.skipped),
         remarks=tuple(note for recordings in used for note in recordings.remarks),
         fingerprint=_fingerprint(options, used),
+        training_fingerprint=_fingerprint(options, material.recordings, without=_MEASURING),
     )
 
 
@@ -182,13 +187,13 @@ def _described(recordings: Recordings, clips: str, sources: str) -> str:
     return f"{len(recordings)} {clips} of {len(recordings.by_source)} {sources}, {minutes:.1f} min"
 
 
-def _fingerprint(options: SpeechDataOptions, used: Sequence[Recordings]) -> str:
+def _fingerprint(options: SpeechDataOptions, used: Sequence[Recordings], without: Sequence[str] = ()) -> str:
     return settings_hash(
         {
             "version": MIXING_VERSION,
             "recordings": [recordings.fingerprint for recordings in used],
             # Not the folders themselves: the same recordings elsewhere are the same data.
             "given": [getattr(options, name) is not None for name in _FOLDERS],
-            "options": options.model_dump(mode="json", exclude=set(_FOLDERS)),
+            "options": options.model_dump(mode="json", exclude={*_FOLDERS, *without}),
         }
     )
