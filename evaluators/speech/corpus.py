@@ -41,7 +41,7 @@ class SpeechData:
         skipped: Files left out, and why.
         remarks: What is odd about files that were not left out.
         fingerprint: Identity of all of it, for caches.
-        training_fingerprint: Identity of what is trained on; the number and length of clips to measure on are not in it.
+        training_fingerprint: Identity of what is trained on, whatever the number and length of clips to measure on.
     """
 
     training: TrainingExamples

@@ -74,6 +74,15 @@ def test_same_options_same_data(clean, noise, context):
         np.testing.assert_array_equal(clips[1].noisy, other.evaluation[split][1].noisy)
 
 
+def test_clips_to_measure_on_do_not_change_what_is_trained_on(clean, noise, context):
+    given = options(clean=clean, noise=noise)
+    more = given.model_copy(update={"validation_clips": 7, "max_clip_seconds": 3.0})
+    other_mixing = given.model_copy(update={"mixing": given.mixing.model_copy(update={"highest_snr_db": 10.0})})
+    one, clips, mixing = (load_speech_data(o, context) for o in (given, more, other_mixing))
+    assert one.training_fingerprint == clips.training_fingerprint != mixing.training_fingerprint
+    assert len({one.fingerprint, clips.fingerprint, mixing.fingerprint}) == 3
+
+
 def test_seed_changes_everything(clean, noise, context):
     one = load_speech_data(options(clean=clean, noise=noise), context)
     other = load_speech_data(SpeechDataOptions(clean=str(clean), noise=str(noise), split_seed=1), context)
