@@ -90,6 +90,44 @@ def run(
 
 
 @app.command()
+def sweep(
+    sweep: Annotated[Path, typer.Argument(metavar="SWEEP", help="A sweep file, e.g. studies/sweeps/optimizers.yaml.")],
+    out: Annotated[
+        str | None, typer.Option(help="Folder or URI that all machines reach; default: runs/sweeps/NAME.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted sweep.")] = False,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override the sweep file; repeatable.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Carry out a grid of whole studies on Ray Tune, then compare them."""
+    from search.display.progress import Display
+    from search.display.sweep import SweepDisplay, print_summary
+    from search.sweep import Sweep, carry_out_sweep
+    from search.sweep.carrying_out import storage_of
+
+    with _prints_beside(as_json):
+        loaded = Sweep.from_yaml(sweep, settings or ())
+        storage = storage_of(loaded, out)
+        try:
+            summary = carry_out_sweep(loaded, storage, SweepDisplay(), resume=resume, progress=Display())
+        except KeyboardInterrupt:
+            again = ["python", "-m", "search", "sweep", str(sweep), "--out", str(storage), "--resume"]
+            again += [part for assignment in settings or () for part in ("--set", assignment)]
+            _tell(f"interrupted; every finished trial is kept. Go on with:\n    {shlex.join(again)}")
+            raise typer.Exit(130) from None
+    if as_json:
+        _print_json(summary.document())
+    else:
+        console = Console()
+        print_summary(summary, console)
+        _print_pairs(console, {"report": f"{storage}/report.html", "sweep directory": storage})
+    if summary.n_failed:
+        raise typer.Exit(SearchError.exit_code)
+
+
+@app.command()
 def train(
     study: StudyPath,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",

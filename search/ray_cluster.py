@@ -119,7 +119,7 @@ def alive_nodes() -> Mapping[str, Mapping[str, float]]:
 @contextmanager
 def _discreet(ray: Any) -> Iterator[None]:
     """Keep Ray from reporting its use, and from printing what becomes of workers: whoever uses them tells."""
-    with _variables({"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}):
+    with variables({"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}):
         # It would go to the standard output, in the middle of a document, and cannot be turned off.
         told, ray._private.worker.print_to_stdstream = ray._private.worker.print_to_stdstream, lambda *_, **__: None
         try:
@@ -129,7 +129,7 @@ def _discreet(ray: Any) -> Iterator[None]:
 
 
 @contextmanager
-def _variables(values: Mapping[str, str]) -> Iterator[None]:
+def variables(values: Mapping[str, str]) -> Iterator[None]:
     """Set environment variables, which processes inherit that are started meanwhile."""
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
@@ -199,13 +199,13 @@ def _last(error: subprocess.CalledProcessError | subprocess.TimeoutExpired) -> s
 
 def _started(ray: Any, spec: ClusterSpec) -> Any:
     """Start a cluster that nobody outside this machine reaches, nor others on it."""
-    variables = {_CLUSTERS_VARIABLE: "0"}
+    settings = {_CLUSTERS_VARIABLE: "0"}
     if "RAY_AUTH_MODE" not in os.environ:
-        variables |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": _token()}  # else Ray leaves one in the home folder
+        settings |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": _token()}  # else Ray leaves one in the home folder
     constants = ray._private.ray_constants
     constants.ENABLE_RAY_CLUSTER, before = False, constants.ENABLE_RAY_CLUSTER
     try:
-        with _variables(variables):
+        with variables(settings):
             ray._raylet.Config.initialize("")  # it has read the environment before
             return ray.init(
                 address=LOCAL,

@@ -6,7 +6,7 @@ import fcntl
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from search.asynchronous import AsynchronousLoop
 from search.errors import RunError, SpecError
 from search.evaluation_cache import EvaluationCache
 from search.executors import Executor, ProcessExecutor, SerialExecutor, SystemFactory
+from search.executors.shipment import Shipment
 from search.front import baseline_records, front_csv, front_document, front_records
 from search.journal import Journal
 from search.loop import Monitor, Problem, SearchLoop
@@ -83,6 +84,7 @@ def carry_out(
     fresh: bool,
     monitor: Monitor,
     progress: Progress | None = None,
+    arrived: Shipment | None = None,
 ) -> Run:
     """Run a study, or go on with it.
 
@@ -93,6 +95,7 @@ def carry_out(
         fresh: Ignore trained weights and measurements of earlier runs.
         monitor: Watches the search.
         progress: Watches preparations.
+        arrived: The study's system as another machine has prepared it.
 
     Raises:
         SpecError: If the directory holds a run and `resume` is not set, or the study is not the one that run had.
@@ -108,14 +111,18 @@ def carry_out(
         if directory.study.exists():
             check_same_study(directory.read_study(), study.spec.resolved())
             check_same_target(directory.read_facts(), study.target)
-        study.system.prepare(Context(cache_root(), progress or Silent(), fresh))
+        if arrived is None:
+            study.system.prepare(Context(cache_root(), progress or Silent(), fresh))
+        else:
+            study = replace(study, system=arrived())
         if directory.study.exists():
             check_same_system(directory.read_facts(), study.system)
         study.costs(study.space.defaults)  # a target without a kernel that is needed shows here
         directory.write_facts(_facts(study))
         directory.write_study(study.spec.resolved())
         try:
-            _search(study, directory, fresh, monitor)
+            factory = arrived or partial(prepared_system, study.spec.system, study.folder)
+            _search(study, directory, fresh, monitor, factory)
         except BaseException:
             with suppress(RunError):  # the reason for stopping matters more
                 _write_results(study, directory)
@@ -139,14 +146,14 @@ def prepared_system(spec: SystemSpec, folder: Path) -> System:
     return system
 
 
-def _search(study: Study, directory: RunDirectory, fresh: bool, monitor: Monitor) -> None:
+def _search(study: Study, directory: RunDirectory, fresh: bool, monitor: Monitor, factory: SystemFactory) -> None:
     earlier = directory.replay()
     cache = EvaluationCache(cache_root() / "evaluations", study.system.fingerprint(), fresh)
     spec = study.spec
     problem = Problem(study.system, study.space, study.objectives, spec.constraints, spec.optimizer.seed, study.target)
     journal = Journal(directory.journal, earlier.n_valid_bytes)
     try:
-        with _executor(study) as executor:
+        with _executor(study, factory) as executor:
             known = {(r.trial, r.split): r for r in earlier.records}
             kind = AsynchronousLoop if spec.executor.mode == "asynchronous" else SearchLoop
             loop = kind(problem, executor, journal, cache, known, monitor)
@@ -157,11 +164,10 @@ def _search(study: Study, directory: RunDirectory, fresh: bool, monitor: Monitor
         journal.close()
 
 
-def _executor(study: Study) -> Executor:
+def _executor(study: Study, factory: SystemFactory) -> Executor:
     chosen = study.spec.executor
     if chosen.name == "serial":
         return SerialExecutor(study.system)
-    factory = partial(prepared_system, study.spec.system, study.folder)
     if chosen.name == "ray":
         return _ray_executor(study, factory)
     return ProcessExecutor(factory, chosen.n_workers(), chosen.timeout_s, chosen.retries)

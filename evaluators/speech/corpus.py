@@ -54,7 +54,10 @@ class SpeechData:
 
     def for_evaluation(self) -> SpeechData:
         """The same without what only training needs; nobody must ask it for examples."""
-        return replace(self, training=cast(TrainingExamples, None))
+        measured: Mapping[Split, EvaluationSet] = {
+            s: c for s, c in self.evaluation.items() if s in ("validation", "test")
+        }
+        return replace(self, training=cast(TrainingExamples, None), evaluation=measured)
 
 
 def load_speech_data(options: SpeechDataOptions, context: Context) -> SpeechData:

@@ -86,13 +86,13 @@ def _navigation(runs: Sequence[RunView], shared: Sequence[Section], single: Sequ
 def _main(runs: Sequence[RunView], shared: Sequence[Section], single: Sequence[Sequence[Section]]) -> str:
     blocks = "".join(_run_block(run, i, single[i], len(runs) == 1) for i, run in enumerate(runs))
     noscript = '<noscript><p class="notice">The figures need JavaScript; the tables do without.</p></noscript>'
-    return f"<main>{noscript}{''.join(_card(section) for section in shared)}{blocks}</main>"
+    return f"<main>{noscript}{''.join(card(section) for section in shared)}{blocks}</main>"
 
 
 def _run_block(run: RunView, index: int, sections: Sequence[Section], is_alone: bool) -> str:
     first = default_member(run)
     selected = "" if first is None else f' data-selected="{first.key}"'
-    content = f"{_key_figures(run)}{''.join(_card(section) for section in sections)}{_facts(run)}"
+    content = f"{_key_figures(run)}{''.join(card(section) for section in sections)}{_facts(run)}"
     if is_alone:
         return f'<div id="run-{index}" data-run="{index}"{selected}>{content}</div>'
     dot = f'<i style="background:{RUN_COLORS[index % len(RUN_COLORS)]}"></i>'
@@ -109,7 +109,8 @@ def _key_figures(run: RunView) -> str:
     return f'<dl class="key-figures">{cards}</dl>'
 
 
-def _card(section: Section) -> str:
+def card(section: Section) -> str:
+    """One section of a page."""
     return (
         f'<section class="card" id="{section.anchor}"><h2>{html_text(section.title)}</h2>'
         f'<p class="caption">{html_text(section.caption, 800)}</p>{section.body}</section>'
