@@ -84,7 +84,10 @@ class AsynchronousLoop(SearchLoop):
     def _ask(self, optimizer: Optimizer, budget: Budget, state: _Progress) -> list[TrialRecord]:
         """Give the workers something to do; returns records of trials that need no evaluation."""
         busy = max(optimizer.batch_size, math.ceil((1 + self.AHEAD) * self._executor.n_workers) + 1)
-        room = min(busy, budget.trials - len(self.records)) - len(state.pending)
+        free = busy - len(state.pending)
+        if state.pending and free < self.AHEAD / 2 * self._executor.n_workers:
+            return []  # enough is waiting: asking for several at a time is cheaper
+        room = min(free, budget.trials - len(self.records) - len(state.pending))
         proposed: list[tuple[Configuration, str]] = []
         while state.baselines and len(proposed) < room:
             proposed.append(state.baselines.popleft())

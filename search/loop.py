@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from cost_models import ACTIVITY_COSTS, Target, workload_costs
+from cost_models import ACTIVITY_COSTS, Target, Workload, workload_costs
 from evaluators.system import Measurement, System
 from search.constraints import Constraint, total_violation
 from search.errors import RunError
@@ -63,7 +63,10 @@ class Problem:
 
     def costs(self, configuration: Configuration, activity: Mapping[str, float] | None = None) -> dict[str, float]:
         """All costs; expected ones are worst cases as long as the activity is not known."""
-        workload = self.system.workload(configuration, activity)
+        return self.costs_of(self.system.workload(configuration, activity), configuration)
+
+    def costs_of(self, workload: Workload, configuration: Configuration) -> dict[str, float]:
+        """The same, of a workload that is there already."""
         return {**workload_costs(workload, self.target), **self.system.costs(configuration)}
 
 
@@ -97,6 +100,7 @@ class SearchLoop:
         self._cache = cache
         self._earlier = earlier
         self._monitor = monitor
+        self._worst_costs: dict[int, dict[str, float]] = {}
         self.records: list[TrialRecord] = []
 
     def search(self, optimizer: Optimizer, budget: Budget) -> None:
@@ -181,7 +185,7 @@ class SearchLoop:
     def _without_evaluation(self, draft: TrialRecord) -> TrialRecord | None:
         """The record of a trial that breaks a constraint on its costs or was measured in an earlier run."""
         if draft.split == "validation":
-            costs = self._exact_costs(draft.configuration)
+            costs = self._exact_costs(draft)
             broken = [c for c in self._problem.constraints if c.name in costs and c.violation(costs) > 0]
             if broken:
                 reason = ", ".join(f"{c.name} is {costs[c.name]:g}, bound {c.relation} {c.bound:g}" for c in broken)
@@ -191,10 +195,11 @@ class SearchLoop:
             return None
         return self._measured(replace(draft, cached=True), measurement)
 
-    def _exact_costs(self, configuration: Configuration) -> dict[str, float]:
+    def _exact_costs(self, draft: TrialRecord) -> dict[str, float]:
         """The costs that no measurement can change: all of them, but for dynamic networks' expected ones."""
-        costs = self._problem.costs(configuration)
-        if self._problem.system.workload(configuration).is_dynamic:
+        workload = self._problem.system.workload(draft.configuration)
+        costs = self._worst_costs[draft.trial] = self._problem.costs_of(workload, draft.configuration)
+        if workload.is_dynamic:
             return {
                 name: value
                 for name, value in costs.items()
@@ -211,7 +216,11 @@ class SearchLoop:
         return self._measured(timed, outcome.measurement)
 
     def _measured(self, draft: TrialRecord, measurement: Measurement) -> TrialRecord:
-        costs = self._problem.costs(draft.configuration, measurement.activity or None)
+        # Worst cases were worked out before the evaluation, and need not be twice.
+        known = self._worst_costs.pop(draft.trial, None)
+        if known is None or measurement.activity:
+            known = self._problem.costs(draft.configuration, measurement.activity or None)
+        costs = known
         record = replace(
             draft,
             metrics=measurement.metrics,
