@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import yaml
@@ -45,7 +45,15 @@ def _targets() -> Rows:
 
 def _studies() -> Rows:
     """Study files under `studies/`, each with its first comment line."""
-    for path in sorted(Path("studies").glob("**/*.yaml")):
+    return _files(path for path in Path("studies").glob("**/*.yaml") if "sweeps" not in path.parts)
+
+
+def _sweeps() -> Rows:
+    return _files(Path("studies/sweeps").glob("*.yaml"))
+
+
+def _files(paths: Iterable[Path]) -> Rows:
+    for path in sorted(paths):
         with path.open(encoding="utf-8") as file:
             first = file.readline().strip()
         yield str(path), first.removeprefix("#").strip() if first.startswith("#") else _name_in(path)
@@ -66,4 +74,5 @@ CATALOGUE: Mapping[str, Callable[[], Rows]] = {
     "targets": _targets,
     "metrics": _metrics,
     "studies": _studies,
+    "sweeps": _sweeps,
 }

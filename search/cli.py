@@ -328,7 +328,7 @@ def export(
 @app.command("list")
 def list_(
     what: Annotated[
-        str, typer.Argument(metavar="WHAT", help="systems, spaces, optimizers, targets, metrics, studies.")
+        str, typer.Argument(metavar="WHAT", help="systems, spaces, optimizers, targets, metrics, studies, sweeps.")
     ],
     as_json: AsJson = False,
 ) -> None:

@@ -26,7 +26,7 @@ from search.report.view import RunView, aligned
 from search.run import Run
 from search.sweep.spec import Sweep
 from search.sweep.summary import Row as SummaryRow
-from search.sweep.summary import Summary
+from search.sweep.summary import Summary, titled
 
 _POINTS = 200
 """At which the median growth is drawn."""
@@ -149,7 +149,7 @@ def _problems(summary: Summary, folder: Path) -> Iterator[Section]:
     for row in summary.rows:
         groups.setdefault(json.dumps(row.problem, sort_keys=True, default=str), []).append(row)
     for index, rows in enumerate(groups.values()):
-        name = ", ".join(f"{key} {value}" for key, value in rows[0].problem.items())
+        name = ", ".join(titled(key, value) for key, value in rows[0].problem.items())
         runs = {row.title: _runs(row, folder) for row in rows}
         yield from _growth(runs, name, f"growth-{index}")
         yield from _fronts(rows, folder, name, f"fronts-{index}")

@@ -138,8 +138,8 @@ def _cell(settings: Mapping[str, Any], options: SweepOptions, document: Document
     path = document.path.parent / str(file)
     assigned = {**dict(_flat(options.set)), **{k: v for k, v in settings.items() if k != STUDY}}
     study = Study.from_yaml(path, [f"{key}={json.dumps(value)}" for key, value in assigned.items()])
-    parts = [f"{key.rpartition('.')[2]}={_short(value)}" for key, value in settings.items()]
-    return Cell(_SAFE.sub("-", ",".join(parts).replace(",", "+"))[:120], settings, study)
+    parts = [_part(key.rpartition(".")[2], value) for key, value in settings.items()]
+    return Cell(_SAFE.sub("-", "-".join(parts))[:120], settings, study)
 
 
 def _problems_in_sweep(error: SpecError, settings: Mapping[str, Any]) -> Iterator[Problem]:
@@ -171,8 +171,8 @@ def _flat(mapping: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, A
             yield f"{prefix}{key}", value
 
 
-def _short(value: Any) -> str:
-    return Path(value).stem if isinstance(value, str) and value.endswith(".yaml") else str(value)
+def _part(key: str, value: Any) -> str:
+    return Path(str(value)).stem if key in ("name", STUDY) else f"{key}={value}"
 
 
 def _uniquely_named(cells: Sequence[Cell]) -> Iterator[Cell]:

@@ -6,6 +6,7 @@ import json
 import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from search.sweep.spec import Sweep
@@ -34,7 +35,7 @@ class Row:
     @property
     def title(self) -> str:
         """Its settings in one line."""
-        return ", ".join(f"{key.rpartition('.')[2] or key} {value}" for key, value in self.settings.items()) or "all"
+        return ", ".join(titled(key, value) for key, value in self.settings.items()) or "all"
 
     @property
     def problem(self) -> dict[str, Any]:
@@ -109,6 +110,12 @@ class Summary:
     def to_json(self) -> str:
         """The document as text."""
         return json.dumps(self.document(), indent=1, allow_nan=False) + "\n"
+
+
+def titled(key: str, value: Any) -> str:
+    """A setting in a few words: `nsga2`, `hidden 32`."""
+    last = key.rpartition(".")[2]
+    return Path(str(value)).stem if last in ("name", "study") else f"{last} {value}"
 
 
 def _spread(values: list[float]) -> dict[str, float] | None:
