@@ -307,7 +307,10 @@ def test_list_names_what_there_is(cli: Cli, tmp_path: Path, what: str, some: str
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["list", "system"], 'unknown list "system"\n    Allowed: metrics, optimizers, spaces, studies, systems'),
+        (
+            ["list", "system"],
+            'unknown list "system"\n    Allowed: metrics, optimizers, spaces, studies, sweeps, systems',
+        ),
         (["run", "nothing.yaml"], "nothing.yaml does not exist"),
         (["check", "nothing.yaml"], "nothing.yaml does not exist"),
         (["cost"], "cost needs either a study or a workload"),

@@ -155,6 +155,7 @@ def test_a_worker_that_runs_out_of_memory_costs_one_record(ray_cluster: RayClust
     assert found[4].reason == "the worker died (out of memory, killed or crashed), 2 times"
 
 
+@pytest.mark.slow
 def test_workers_that_die_of_the_system_end_the_run(ray_cluster: RayCluster) -> None:
     with executor(ray_cluster, fatal) as running:
         running.submit(jobs(2))
@@ -162,6 +163,7 @@ def test_workers_that_die_of_the_system_end_the_run(ray_cluster: RayCluster) -> 
             running.collect()
 
 
+@pytest.mark.slow
 def test_a_system_that_cannot_be_serialized_is_prepared_on_each_machine(ray_cluster: RayCluster) -> None:
     assert pack(locked(), locked).reason.startswith("TypeError: cannot pickle '_thread.lock' object")
     with executor(ray_cluster, locked) as running:
@@ -180,6 +182,7 @@ def test_a_system_that_can_neither_be_sent_nor_prepared_there_is_an_error(ray_cl
     assert "\n" not in told
 
 
+@pytest.mark.slow
 def test_other_weights_on_a_machine_are_an_error(ray_cluster: RayCluster) -> None:
     with executor(ray_cluster, partial(toy, identity="a"), expected="b") as running:
         running.submit(jobs(2))
@@ -187,6 +190,7 @@ def test_other_weights_on_a_machine_are_an_error(ray_cluster: RayCluster) -> Non
             running.collect()
 
 
+@pytest.mark.slow
 def test_a_machine_with_other_versions_is_left_out(
     ray_cluster: RayCluster, tmp_path: Path, told: list[warnings.WarningMessage]
 ) -> None:
