@@ -307,7 +307,7 @@ def test_list_names_what_there_is(cli: Cli, tmp_path: Path, what: str, some: str
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["list", "system"], 'unknown list "system"\n    Allowed: metrics, optimizers, spaces, studies, sweeps, sys'),
+        (
             ["list", "system"],
             'unknown list "system"\n    Allowed: metrics, optimizers, spaces, studies, sweeps, systems',
         ),
