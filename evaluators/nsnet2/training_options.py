@@ -27,7 +27,7 @@ class TrainingOptions(Options):
     weight_decay: float = Field(default=0.0, ge=0.0, description="of AdamW")
     gradient_clip: float = Field(default=1.0, gt=0.0, description="largest norm of a gradient")
     monotone_weight: float = Field(
-        default=50.0, ge=0.0, description="of the penalty for an exit that is worse than the one before it"
+        default=1.0, ge=0.0, description="of the penalty for an exit that is worse than the one before it"
     )
     skipping: float = Field(
         default=0.5, ge=0.0, le=1.0, description="share of the examples of which some frames leave early"

@@ -1,0 +1,116 @@
+"""The README's table of early exits on real recordings: what a searched dynamic nsNet2 saves, and what it loses.
+
+    python -m benchmarks.nsnet2_table [--trials 150] [--static 256 128] [--out runs/nsnet2_table] [--json]
+
+Data under TINYPARETO_DATA. Trains `studies/nsnet2_exits_voicebank.yaml` unless the cache has it, searches its exits and
+thresholds on validation, and prints, all on the VoiceBank pairs, which nothing was trained or chosen on: noisy speech;
+the reference weights; the fixed exits; the member of the front with the least work among those within 0.05 PESQ of the
+whole network on validation (and the one that hindsight would have picked on test); plain networks of fewer units, which
+were trained alike but from random weights. Yardsticks of others are quoted, not measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.nsnet2_reference import measure
+from evaluators.storage import cache_root, data_root
+from evaluators.system import Context
+from search.display.progress import Display
+from search.run import Run, carry_out
+from search.run_directory import RunDirectory
+from search.study import Study
+
+STUDY = "studies/nsnet2_exits_voicebank.yaml"
+TOLERANCE_PESQ = 0.05
+WORK = "mmacs_per_second"
+METRICS = ("pesq", "stoi", "si_sdr_db")
+REFERENCE_WORK = 2.777 * 62.5
+QUOTED = (
+    ("quoted: DTLN", {"pesq": 2.25, "stoi": 0.911, "si_sdr_db": 15.3, WORK: 120.0}),
+    ("quoted: GTCRN", {"pesq": 2.30, "stoi": 0.907, "si_sdr_db": 12.8, WORK: 33.0}),
+)
+FIXED = {"exits fc1": "fc1", "exits gru1": "gru1", "exits gru2": "gru2", "exits final": "final"}
+
+
+def rows(document: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, float]]]:
+    """The fixed exits and the chosen members of a front document, on test."""
+    whole = next(b for b in document["baselines"] if b["label"] == "exits final")
+    for baseline in document["baselines"]:
+        if baseline["label"] in FIXED:
+            yield f"fixed exit: {FIXED[baseline['label']]}", _values(baseline)
+    chosen = _cheapest(document, whole, "validation")
+    yield f"dynamic, chosen on validation ({_settings(chosen)})", _values(chosen)
+    hindsight = _cheapest(document, whole, "test")
+    yield f"dynamic, chosen in hindsight ({_settings(hindsight)})", _values(hindsight)
+
+
+def _cheapest(document: Mapping[str, Any], whole: Mapping[str, Any], split: str) -> Mapping[str, Any]:
+    """The least work within the tolerance of the whole network; that network itself if nothing else is."""
+    bound = whole[split]["pesq"] - TOLERANCE_PESQ
+    within = [t for t in document["trials"] if t[split] and t[split]["pesq"] >= bound]
+    return min([*within, whole], key=lambda t: t[split][WORK])
+
+
+def _values(trial: Mapping[str, Any]) -> dict[str, float]:
+    errors = trial["test_standard_errors"]
+    return {**{name: trial["test"][name] for name in (*METRICS, WORK)}, "pesq_se": errors["pesq"]}
+
+
+def _settings(trial: Mapping[str, Any]) -> str:
+    placement = str(trial["configuration"]["exits.placement"])
+    early = placement.split("+")[:-1]
+    return ", ".join([placement, *(f"{trial['configuration'][f'exit_thresholds.{e}']:.2f}" for e in early)])
+
+
+def static_rows(units: Sequence[int]) -> Iterator[tuple[str, Mapping[str, float]]]:
+    """Plain networks of fewer units, on test."""
+    for n in units:
+        sizes = [f"system.fc1_units={n}", f"system.gru_units={n}", f"system.fc2_units={3 * n // 2}"]
+        space = ["space.exits={settings: placement, choices: [final]}", "space.exit_thresholds=null"]
+        study = Study.from_yaml(STUDY, [*sizes, "system.exits=[]", "system.warm_start=null", *space])
+        with_progress = Display()
+        study.system.prepare(Context(cache_root(), with_progress))
+        (found,) = study.system.evaluate([study.space.defaults], "test")
+        values = {**{name: found.metrics[name] for name in (*METRICS, WORK)}, "pesq_se": found.standard_errors["pesq"]}
+        yield f"static, {n} units", values
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--trials", type=int, default=150)
+    parser.add_argument("--static", type=int, nargs="*", default=[256, 128])
+    parser.add_argument("--out", type=Path, default=Path("runs/nsnet2_table"))
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    root = data_root()
+    if root is None:
+        parser.error("set TINYPARETO_DATA to the folder of the data")
+    directory = RunDirectory(arguments.out)
+    display = Display()
+    study = Study.from_yaml(STUDY, [f"budget.trials={arguments.trials}"])
+    run: Run = carry_out(study, directory, resume=directory.is_started, fresh=False, monitor=display, progress=display)
+    reference = measure(root)
+    table = [
+        ("noisy", {**reference["noisy"], WORK: 0.0}),
+        ("reference weights", {**reference["enhanced"], WORK: REFERENCE_WORK}),
+        *rows(run.front()),
+        *static_rows(arguments.static),
+        *QUOTED,
+    ]
+    if arguments.json:
+        print(json.dumps([{"network": name, **values} for name, values in table], indent=1))
+        return
+    print("| on 40 VoiceBank pairs | PESQ (s.e.) | STOI | SI-SDR | MMAC/s |\n|---|---|---|---|---|")
+    for name, values in table:
+        se = f" ({values['pesq_se']:.2f})" if "pesq_se" in values else ""
+        scores = f"{values['pesq']:.3f}{se} | {values['stoi']:.3f} | {values['si_sdr_db']:.2f}"
+        print(f"| {name} | {scores} | {values[WORK]:.1f} |")
+
+
+if __name__ == "__main__":
+    main()
