@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cost_models import COSTS, Workload
+from evaluators.clip_tables import checked_clips
 from evaluators.errors import EvaluationError, SystemContractError
 from evaluators.metrics import METRICS, Metric
 from evaluators.system import Activity, Context, EvaluationSplit, Measurement
@@ -154,7 +155,11 @@ class CompleteSystem:
         undeclared = next((name for name in measurement.metrics if name not in self.metrics), None)
         if undeclared is not None:
             raise self._error("evaluate", f"returned the metric {undeclared!r}, which `metrics` does not declare")
-        return Measurement(*(self._numbers(part, getattr(measurement, part)) for part in _MEASUREMENT))
+        metrics, activity, errors = (self._numbers(part, getattr(measurement, part)) for part in _MEASUREMENT)
+        try:
+            return Measurement(metrics, activity, errors, checked_clips(measurement.clips))
+        except ValueError as error:
+            raise self._error("evaluate", str(error)) from error
 
     def _numbers(self, part: str, values: Any) -> dict[str, float]:
         if not isinstance(values, Mapping):

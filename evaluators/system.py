@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from cost_models import Workload
+from evaluators.clip_tables import ClipRow
 from evaluators.metrics import Metric
 from evaluators.progress import Progress, Silent
 from evaluators.storage import cache_root
@@ -26,11 +27,13 @@ class Measurement:
         metrics: Metric name -> value.
         activity: Measured shares of work done; empty for networks whose work does not depend on the input.
         standard_errors: Metric name -> standard error of the value, where it is known.
+        clips: The metrics clip by clip, where there are such; see `clip_tables`.
     """
 
     metrics: Mapping[str, float]
     activity: Activity = field(default_factory=dict)
     standard_errors: Mapping[str, float] = field(default_factory=dict)
+    clips: Sequence[ClipRow] = ()
 
 
 @dataclass(frozen=True)

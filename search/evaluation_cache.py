@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from evaluators.clip_tables import checked_clips
 from evaluators.system import Measurement
 from spaces import Configuration, canonical
 
@@ -73,9 +74,12 @@ class EvaluationCache:
                 self._known[key] = _measurement(**fields)
 
 
-def _measurement(metrics: Any, activity: Any, standard_errors: Any) -> Measurement:
-    parts = ({str(name): float(value) for name, value in part.items()} for part in (metrics, activity, standard_errors))
-    return Measurement(*parts)
+def _measurement(metrics: Any, activity: Any, standard_errors: Any, clips: Any = ()) -> Measurement:
+    return Measurement(_numbers(metrics), _numbers(activity), _numbers(standard_errors), checked_clips(clips))
+
+
+def _numbers(part: Any) -> dict[str, float]:
+    return {str(name): float(value) for name, value in part.items()}
 
 
 def _key(configuration: Configuration, split: str, fidelity: float) -> str:

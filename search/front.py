@@ -132,6 +132,8 @@ def _trial(record: TrialRecord, test: TrialRecord | None, operators: Sequence[Ma
         "test": dict(test.metrics) if test else {},
         "validation_standard_errors": dict(record.standard_errors),
         "test_standard_errors": dict(test.standard_errors) if test else {},
+        "validation_clips": [dict(row) for row in record.clips],
+        "test_clips": [dict(row) for row in test.clips] if test else [],
         "costs": dict(record.costs),
         "activity": dict(record.activity),
         "reason": record.reason,

@@ -227,6 +227,7 @@ class SearchLoop:
             standard_errors=measurement.standard_errors,
             activity=measurement.activity,
             costs=costs,
+            clips=measurement.clips,
         )
         needed = [*self._problem.objectives.names, *(c.name for c in self._problem.constraints)]
         missing = [name for name in needed if name not in record.metrics and name not in costs]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from evaluators.clip_tables import ClipRow, checked_clips
 from spaces import Configuration
 
 State = Literal["done", "infeasible", "failed", "timed_out", "pruned"]
@@ -37,6 +38,7 @@ class TrialRecord:
         worker: Who evaluated.
         cached: Whether the values came from an earlier run.
         mode: How the search asked for it.
+        clips: The metrics clip by clip, where the system tells them; not written where it does not.
     """
 
     trial: int
@@ -55,6 +57,7 @@ class TrialRecord:
     worker: str = ""
     cached: bool = False
     mode: Mode = "generations"
+    clips: Sequence[ClipRow] = ()
 
     def value(self, name: str) -> float:
         """Metric or cost of that name.
@@ -68,7 +71,8 @@ class TrialRecord:
 
     def to_json(self) -> str:
         """One line of JSON."""
-        return json.dumps(self.__dict__, separators=(",", ":"), allow_nan=False)
+        fields = {name: value for name, value in self.__dict__.items() if value or name != "clips"}
+        return json.dumps(fields, separators=(",", ":"), allow_nan=False)
 
     @classmethod
     def from_json(cls, line: str | bytes) -> TrialRecord:
@@ -84,7 +88,10 @@ class TrialRecord:
             raise ValueError(f"not a trial record: {error}") from error
         if not record._is_sound():
             raise ValueError("not a trial record")
-        return record
+        try:
+            return replace(record, clips=checked_clips(record.clips))
+        except ValueError as error:
+            raise ValueError(f"not a trial record: {error}") from error
 
     def _is_sound(self) -> bool:
         """Whether every part has the type that others rely on."""

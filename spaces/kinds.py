@@ -15,6 +15,7 @@ class Kind:
         name: Key under `space` in a study file and prefix of the knobs' names.
         selector: Key that selects knobs by pattern, e.g. `operators`.
         unit: Word behind a value, e.g. `bits`; empty if the value speaks for itself.
+        single: What a value that is no combination (`a+b`) is called, where that differs from `name`.
         description: One line for `list spaces`.
     """
 
@@ -22,11 +23,14 @@ class Kind:
     selector: str = "operators"
     unit: str = ""
     description: str = ""
+    single: str = ""
 
     def show(self, value: Value) -> str:
         """A value as people read it: `4 bits`."""
         text = f"{value:g}" if isinstance(value, float) else str(value)
-        return f"{text} {self.unit}" if self.unit else f"{self.name} {text}"
+        if self.unit:
+            return f"{text} {self.unit}"
+        return f"{self.single if '+' not in text and self.single else self.name} {text}"
 
 
 KINDS = {
@@ -38,7 +42,7 @@ KINDS = {
             "bits",
             "bits of an operator's weights and outputs, operator by operator",
         ),
-        Kind("exits", "settings", "", "which exits a network has: `placement`, such as `fc1+final`"),
+        Kind("exits", "settings", "", "which exits a network has: `placement`, such as `fc1+final`", "fixed exit"),
         Kind("exit_thresholds", "exits", "", "confidence from which on a frame leaves at an early exit, 0 to 1"),
     )
 }

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from cost_models import Workload, workload_costs
+from evaluators.clip_tables import checked_clips
 from evaluators.metrics import METRICS, Metric
 from evaluators.nsnet2.routes import knobs, route
 from evaluators.nsnet2.shape import EARLY_EXITS, PRESETS, EarlyExit, NsNet2Shape, Preset
@@ -118,7 +119,9 @@ class NsNet2Exits:
 
     def fingerprint(self) -> str:
         """Data, weights and everything else that decides a measurement."""
-        return f"nsnet2_exits {self._prepared.fingerprint} {'+'.join(self._options.scores)} {self._options.bits}"
+        return (
+            f"nsnet2_exits by clip {self._prepared.fingerprint} {'+'.join(self._options.scores)} {self._options.bits}"
+        )
 
     def facts(self) -> Mapping[str, Any]:
         """The data, what was left out of it, and the delay."""
@@ -148,7 +151,9 @@ class NsNet2Exits:
             activity = activity_of(scores.n_leaving, taken)
             macs = workload_costs(self.workload(configuration, activity))["macs"]
             metrics = {**scores.table.means(), WORK: macs * FRAMES_PER_SECOND / 1e6}
-            measurements.append(Measurement(metrics, activity, scores.table.standard_errors()))
+            measurements.append(
+                Measurement(metrics, activity, scores.table.standard_errors(), checked_clips(scores.table.rows()))
+            )
         return measurements
 
     def costs(self, configuration: Configuration) -> Mapping[str, float]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Literal, Protocol
 
+from evaluators.clip_tables import checked_clips
 from evaluators.system import EvaluationSplit, Measurement, System
 from spaces import Configuration
 
@@ -110,7 +111,7 @@ def _evaluate_together(system: System, jobs: Sequence[Job]) -> list[Outcome]:
 
 
 def _checked(job: Job, measurement: Measurement) -> Outcome:
-    """All numbers as plain floats; NaN and infinity stop here."""
+    """All numbers as plain floats, those of single clips rounded; NaN and infinity stop here."""
     parts = [
         {name: float(value) for name, value in part.items()}
         for part in (measurement.metrics, measurement.activity, measurement.standard_errors)
@@ -120,4 +121,5 @@ def _checked(job: Job, measurement: Measurement) -> Outcome:
     )
     if wild:
         return Outcome(job, None, "failed", wild)
-    return Outcome(job, Measurement(*parts), "done")
+    metrics, activity, errors = parts
+    return Outcome(job, Measurement(metrics, activity, errors, checked_clips(measurement.clips)), "done")

@@ -61,6 +61,10 @@
       run.querySelector("[data-selection-title]").textContent = title;
       run.querySelector("[data-selection-detail]").textContent = detail;
     }
+    const blocks = [...run.querySelectorAll("[data-of]")];
+    if (blocks.some((block) => block.dataset.of === key)) {
+      for (const block of blocks) block.hidden = block.dataset.of !== key;
+    }
     for (const element of run.querySelectorAll("[data-ring], [data-breakdown]")) if (drawn.has(element)) draw(element);
   }
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from search.records import TrialRecord
-from search.report import breakdown, heatmap, hypervolume, matrix, parallel
+from search.report import breakdown, clips, heatmap, hypervolume, matrix, parallel
 from search.report.cards import Section, place, sideways, single_figure
 from search.report.comparison import are_comparable, overlay_figure
 from search.report.embedding import embedded
@@ -29,6 +29,7 @@ def run_sections(run: RunView, prefix: str) -> Iterator[Section]:
         yield _breakdown(run, f"{prefix}-breakdown")
     if run.members or run.baselines:
         yield _table(run, f"{prefix}-table")
+    yield from _clips(run, f"{prefix}-clips")
     if run.reference_point is not None and run.evaluated:
         yield _hypervolume([run], run.reference_point, f"{prefix}-hypervolume")
     yield from _parallel(run, f"{prefix}-parallel")
@@ -123,6 +124,20 @@ def _table(run: RunView, anchor: str) -> Section:
         "so, on test, with one standard error where it is known; click a heading to sort, a row to select."
     )
     return Section(anchor, "Table", caption, front_table(run))
+
+
+def _clips(run: RunView, anchor: str) -> Iterator[Section]:
+    members = clips.members_with_clips([*run.members, *run.baselines])
+    if not members:
+        return
+    chosen = breakdown.default_member(run) or run.knee
+    first = next((m for m in members if chosen is not None and m.key == chosen.key), members[0])
+    caption = (
+        "The selected configuration clip by clip, on test where it was scored there; click a heading to sort. "
+        f"{clips.MARK} marks what could not be measured, with the reason: a clip that no output could be scored on has "
+        "no value and is left out of the means, any other gets the metric's worst value."
+    )
+    yield Section(anchor, "Clips", caption, clips.clip_tables(members, first))
 
 
 def _hypervolume(runs: Sequence[RunView], reference_point: hypervolume.Point, anchor: str) -> Section:

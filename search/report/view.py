@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 
+from evaluators.clip_tables import ClipRow
 from search.constraints import Constraint, parse_constraint, total_violation
 from search.pareto import Values, knee_index
 from search.records import TrialRecord
@@ -32,6 +33,7 @@ class Member:
         standard_errors: Split -> metric name -> standard error.
         costs: Cost name -> value.
         operators: The cost breakdown, in schedule order.
+        clips: Split -> the metrics clip by clip; nothing where they are not known.
     """
 
     key: str
@@ -42,6 +44,7 @@ class Member:
     standard_errors: Mapping[Split, Mapping[str, float]]
     costs: Mapping[str, float]
     operators: Sequence[Mapping[str, Any]]
+    clips: Mapping[Split, Sequence[ClipRow]] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
@@ -246,4 +249,8 @@ def _member(key: str, document: Mapping[str, Any]) -> Member:
         },
         costs=document["costs"],
         operators=document.get("operators") or (),
+        clips={
+            "validation": document.get("validation_clips") or (),
+            "test": document.get("test_clips") or (),
+        },
     )

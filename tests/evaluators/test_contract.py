@@ -54,6 +54,15 @@ def test_a_mapping_will_do_for_a_measurement() -> None:
     assert system().evaluate([CONFIGURATION] * 2, "validation") == [Measurement({"error_rate": 0.25})] * 2
 
 
+def test_scores_of_single_clips_are_checked_and_rounded() -> None:
+    rows = [{"clip": "a", "accuracy": np.float64(0.123456)}]
+    complete = system(evaluate=lambda c, s, f: [Measurement({"accuracy": 0.5}, clips=rows)])
+    assert complete.evaluate([CONFIGURATION], "test")[0].clips == ({"clip": "a", "accuracy": 0.1235},)
+    wrong = system(evaluate=lambda c, s, f: [Measurement({"accuracy": 0.5}, clips=[{"accuracy": 0.5}])])
+    with pytest.raises(SystemContractError, match=r"evaluate each row of clips must be a mapping with the name"):
+        wrong.evaluate([CONFIGURATION], "test")
+
+
 def test_numbers_of_numpy_become_plain_ones() -> None:
     measurement = Measurement({"accuracy": np.float32(0.5)}, {"uf": np.float64(0.25)}, {"accuracy": np.array(0.125)})  # type: ignore[dict-item]
     complete = system(

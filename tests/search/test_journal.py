@@ -18,6 +18,13 @@ from search.records import STATES, TrialRecord
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 named = st.dictionaries(st.text(max_size=5), finite, max_size=3)
+clips = st.lists(
+    st.fixed_dictionaries(
+        {"clip": st.text(), "pesq": st.none() | st.integers(-9999, 9999).map(lambda n: n / 1000)},
+        optional={"reasons": st.text()},
+    ),
+    max_size=2,
+).map(tuple)
 records = st.builds(
     TrialRecord,
     trial=st.integers(0, 10**6),
@@ -32,6 +39,7 @@ records = st.builds(
     label=st.text(),
     seconds=finite,
     cached=st.booleans(),
+    clips=clips,
 )
 RECORD = TrialRecord(3, "validation", {"bits.a": 4, "x": 0.25}, "done", {"error_rate": 0.1}, costs={"macs": 7})
 
@@ -57,6 +65,8 @@ def test_a_record_reads_back_as_it_was_written(record: TrialRecord) -> None:
         RECORD.to_json().replace('"validation"', '"train"'),
         RECORD.to_json().replace('"trial":3', '"trial":"3"'),
         RECORD.to_json().replace('"trial":3', '"trial":-3'),
+        RECORD.to_json()[:-1] + ',"clips":[{"pesq":1}]}',
+        RECORD.to_json()[:-1] + ',"clips":3}',
         RECORD.to_json().replace('{"macs":7}', "7"),
         RECORD.to_json().replace('{"error_rate":0.1}', '{"error_rate":"low"}'),
         RECORD.to_json().replace('"costs"', '"cost"'),
@@ -73,6 +83,11 @@ def test_a_value_is_a_metric_or_a_cost() -> None:
     assert (RECORD.value("error_rate"), RECORD.value("macs")) == (0.1, 7)
     with pytest.raises(KeyError):
         RECORD.value("latency_ms")
+
+
+def test_a_record_without_clips_says_nothing_of_them() -> None:
+    assert "clips" not in RECORD.to_json()
+    assert TrialRecord.from_json(RECORD.to_json()).clips == ()
 
 
 def written(path: Path, n: int, start: int = 0) -> list[TrialRecord]:

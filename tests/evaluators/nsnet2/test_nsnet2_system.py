@@ -162,7 +162,9 @@ def test_the_study_is_valid():
     study = Study.from_yaml(STUDY)
     assert [p.name for p in study.space.searched][:2] == ["exits.placement", "exit_thresholds.fc1"]
     labels = [label for label, _ in study.space.homogeneous()]
-    assert {"exits fc1", "exits gru1", "exits gru2", "exits final"} <= set(labels)
+    assert {"fixed exit fc1", "fixed exit gru1", "fixed exit gru2", "fixed exit final", "exits fc1+final"} <= set(
+        labels
+    )
 
 
 def test_the_study_of_the_published_size_costs_what_was_published():
