@@ -25,7 +25,7 @@ from search.executors.shipment import pack
 from search.ray_cluster import ClusterSpec, connected
 from spaces import Configuration
 
-ROUNDS = 5
+ROUNDS = 3
 
 
 class Busy(Toy):
@@ -81,7 +81,7 @@ def figures() -> Mapping[str, float]:
     with connected(ClusterSpec("local", n_cpus=2)) as connection:
         found["cluster_start_s"] = connection.seconds
         for evaluation_ms in (20.0, 100.0):
-            n = round(4000 / evaluation_ms)
+            n = round(3000 / evaluation_ms)
             one, warm = measure(evaluation_ms, 1, n)
             two, _ = measure(evaluation_ms, 2, n)
             found["workers_start_s"] = warm

@@ -177,3 +177,41 @@ def test_on_a_full_disk_the_run_stops_and_keeps_what_is_there(tmp_path: Path) ->
     code, out, _ = resumed.end()
     assert code == 0
     assert json.loads(out)["n_trials"] == 120 > n_kept
+
+
+def ray_processes(started: Started) -> list[int]:
+    """Processes of Ray that belong to the run, found by the address its cluster was given, and its workers."""
+    found = []
+    for environ in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            if f"TINYPARETO_CACHE={started.folder / 'cache'}".encode() in environ.read_bytes():
+                found.append(int(environ.parent.name))
+        except OSError:  # gone meanwhile, or somebody else's
+            continue
+    return [pid for pid in found if pid != started.process.pid]
+
+
+ON_RAY = {"name": "ray", "workers": 2, "address": "local"}
+
+
+@needs_proc
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_a_run_on_ray_that_is_stopped_leaves_no_process_and_goes_on(tmp_path: Path, how: signal.Signals) -> None:
+    system = {"name": "toy_systems:Toy", "sleep_ms": 20}
+    started = Started(tmp_path, system=system, executor=ON_RAY, budget={"trials": 150})
+    started.wait_for_records(20)
+    os.killpg(started.process.pid, how) if how == signal.SIGINT else started.process.kill()
+    code, out, err = started.end()
+    assert code == (130 if how == signal.SIGINT else -9)
+    assert out == ""
+    assert "Traceback" not in err
+    started.wait_until(lambda: not ray_processes(started), seconds=150.0)  # Ray's helpers take their time
+    kept = replay(started.out / "trials.jsonl").records
+    assert 20 <= len(kept) < 150
+    resumed = Started(tmp_path, "--resume", "--json", system=system, executor="serial", budget={"trials": 150})
+    code, out, _ = resumed.end()
+    assert code == 0
+    records = replay(started.out / "trials.jsonl").records
+    assert records[: len(kept)] == kept
+    assert sorted(r.trial for r in records if r.split == "validation") == list(range(150))
