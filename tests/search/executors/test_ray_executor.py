@@ -171,6 +171,7 @@ def test_a_system_that_cannot_be_serialized_is_prepared_on_each_machine(ray_clus
         assert {o.state for o in outcomes(running, 3)} == {"done"}
 
 
+@pytest.mark.filterwarnings("ignore::search.executors.ray_executor.ClusterWarning")
 def test_a_system_that_can_neither_be_sent_nor_prepared_there_is_an_error(ray_cluster: RayCluster) -> None:
     with RayExecutor(lambda: pack(locked(), unprepared), WorkerNeeds(), 1, 9.0, 0, ray_cluster.spec) as running:
         running.submit(jobs(2))
@@ -183,6 +184,7 @@ def test_a_system_that_can_neither_be_sent_nor_prepared_there_is_an_error(ray_cl
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::search.executors.ray_executor.ClusterWarning")
 def test_other_weights_on_a_machine_are_an_error(ray_cluster: RayCluster) -> None:
     with executor(ray_cluster, partial(toy, identity="a"), expected="b") as running:
         running.submit(jobs(2))
