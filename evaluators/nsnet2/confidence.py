@@ -16,7 +16,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-COMPRESSION = 0.3
+from evaluators.training.spectral_loss import COMPRESSION
+
 N_QUANTILES = 1001
 RIDGE = 1e-4
 """Of the mean of the features' second moments: keeps silent units from blowing the weights up."""

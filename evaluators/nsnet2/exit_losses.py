@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool1d
 
-from evaluators.nsnet2.loss import Targets, frame_losses
+from evaluators.training.spectral_loss import Targets, frame_losses
 from evaluators.nsnet2.network import NsNet2
 from evaluators.nsnet2.shape import EARLY_EXITS, EarlyExit, Exit
 from evaluators.nsnet2.subsequences import Subsequences, gathered

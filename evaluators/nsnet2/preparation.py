@@ -13,7 +13,7 @@ from torch import Tensor
 from evaluators.errors import EvaluationError
 from evaluators.nsnet2.confidence import ConfidenceHead, fit_head, mask_change
 from evaluators.nsnet2.inference import Heads
-from evaluators.nsnet2.loss import level_gains
+from evaluators.training.spectral_loss import level_gains
 from evaluators.nsnet2.network import NsNet2
 from evaluators.nsnet2.reference_weights import read_reference_weights
 from evaluators.nsnet2.shape import EARLY_EXITS, EarlyExit, NsNet2Shape

@@ -10,13 +10,14 @@ import torch
 from torch import Tensor, nn
 
 from evaluators.nsnet2.exit_losses import draw_staying, exit_losses
-from evaluators.nsnet2.loss import prepare_batch
+from evaluators.training.spectral_loss import prepare_batch
 from evaluators.nsnet2.network import NsNet2
 from evaluators.nsnet2.shape import EARLY_EXITS, Exit, NsNet2Shape
 from evaluators.nsnet2.training_options import TrainingOptions
 from evaluators.speech.mixtures import TrainingExamples, batch
-from evaluators.training.checkpoints import Checkpoint
-from evaluators.training.schedule import share_of_peak
+from evaluators.speech.stft import log_power
+from evaluators.training.checkpoints import Checkpoint, restore_training, training_state
+from evaluators.training.schedule import mixed_seed, share_of_peak
 
 TYPICAL_MEAN, TYPICAL_DEVIATION = -2.0, 1.7
 """Of log powers of noisy speech at usual levels: measured on built-in mixtures."""
@@ -76,21 +77,11 @@ class Trainer:
 
     def state(self) -> Checkpoint:
         """All that going on takes."""
-        tensors = {f"network.{name}": value for name, value in self.network.state_dict().items()}
-        for k, moments in self._optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{k}.{name}": value for name, value in moments.items()}
-        return Checkpoint(tensors, {"epochs_done": self.epochs_done})
+        return training_state(self.network, self._optimizer, self.epochs_done)
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Put back what `state` gave."""
-        self.network.load_state_dict(_under("network.", checkpoint.tensors))
-        moments: dict[int, dict[str, Tensor]] = {}
-        for key, value in _under("optimizer.", checkpoint.tensors).items():
-            k, _, name = key.partition(".")
-            moments.setdefault(int(k), {})[name] = value
-        groups = self._optimizer.state_dict()["param_groups"]
-        self._optimizer.load_state_dict({"state": moments, "param_groups": groups})
-        self.epochs_done = checkpoint.facts["epochs_done"]
+        self.epochs_done = restore_training(self.network, self._optimizer, checkpoint)
 
     def _update(self, update: int) -> dict[Exit, float]:
         """One step of the optimizer; the losses of the exits that it trains."""
@@ -99,8 +90,9 @@ class Trainer:
         for group in self._optimizer.param_groups:
             group["lr"] = group["peak"] * share_of_peak(share_done)
         indices = range(update * options.batch_size, (update + 1) * options.batch_size)
-        x, targets = prepare_batch(batch(self._examples, indices), self._device)
-        generator = torch.Generator().manual_seed(_mixed(options.seed, update))
+        spectra, targets = prepare_batch(batch(self._examples, indices), self._device)
+        x = log_power(spectra)
+        generator = torch.Generator().manual_seed(mixed_seed(options.seed, update))
         staying = draw_staying(shape.exits, len(x), x.shape[1], options.skipping, generator)
         found = exit_losses(self.network, x, targets, {exit_: s.to(self._device) for exit_, s in staying.items()})
         losses = [found.losses[exit_] for exit_ in trained]
@@ -145,7 +137,7 @@ def phase_modules(shape: NsNet2Shape) -> dict[Exit, tuple[str, ...]]:
 
 def _initialized(shape: NsNet2Shape, seed: int, initial: Mapping[str, Tensor] | None) -> NsNet2:
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(_mixed(seed, -1))
+        torch.manual_seed(mixed_seed(seed, -1))
         network = NsNet2(shape)
     _standardize_inputs(network)
     if initial is not None:
@@ -174,12 +166,3 @@ def _standardize_inputs(network: NsNet2) -> None:
         weight, bias = layer.cell.weight, layer.cell.bias
         weight.div_(TYPICAL_DEVIATION)
         bias.sub_(TYPICAL_MEAN * weight.sum(dim=1))
-
-
-def _mixed(seed: int, update: int) -> int:
-    # Seeds that differ in a few low bits give generators that start out alike; a hash-like mix keeps them apart.
-    return (seed * 1_000_003 + update + 1) * 0x9E3779B97F4A7C15 % 2**63
-
-
-def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

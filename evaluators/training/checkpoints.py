@@ -10,7 +10,8 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import Tensor
+from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from evaluators.errors import EvaluationError
 from evaluators.storage import write_atomically
@@ -65,3 +66,29 @@ def read_checkpoint(path: Path, key: str) -> Checkpoint | None:
             return Checkpoint(tensors, header["facts"])
     except (SafetensorError, KeyError, ValueError) as error:
         raise EvaluationError(f"{path}: cannot be read: {error!r}. Delete it to train again.") from error
+
+
+def training_state(network: nn.Module, optimizer: Optimizer, epochs_done: int) -> Checkpoint:
+    """All that going on with a training takes, if its randomness follows from the number of the update."""
+    tensors = {f"network.{name}": value for name, value in network.state_dict().items()}
+    for k, moments in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{k}.{name}": value for name, value in moments.items()}
+    return Checkpoint(tensors, {"epochs_done": epochs_done})
+
+
+def restore_training(network: nn.Module, optimizer: Optimizer, checkpoint: Checkpoint) -> int:
+    """Put back what `training_state` gave; returns the epochs done."""
+    network.load_state_dict(under("network.", checkpoint.tensors))
+    moments: dict[int, dict[str, Tensor]] = {}
+    for key, value in under("optimizer.", checkpoint.tensors).items():
+        k, _, name = key.partition(".")
+        moments.setdefault(int(k), {})[name] = value
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": moments, "param_groups": groups})
+    epochs_done: int = checkpoint.facts["epochs_done"]
+    return epochs_done
+
+
+def under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors whose names begin with the prefix, without it."""
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

@@ -12,7 +12,7 @@ from nsnet2_cases import tiny
 
 from evaluators.errors import EvaluationError
 from evaluators.nsnet2.exit_losses import draw_staying, exit_losses
-from evaluators.nsnet2.loss import Targets, frame_losses, level_gains, prepare_batch
+from evaluators.training.spectral_loss import Targets, frame_losses, level_gains, prepare_batch
 from evaluators.nsnet2.network import NsNet2
 from evaluators.nsnet2.shape import EARLY_EXITS, NsNet2Shape
 from evaluators.nsnet2.trainer import TYPICAL_DEVIATION, TYPICAL_MEAN, Trainer, phase_modules

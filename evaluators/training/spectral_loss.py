@@ -13,13 +13,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from evaluators.nsnet2.confidence import COMPRESSION
-from evaluators.nsnet2.subsequences import gathered
 from evaluators.speech.levels import SILENCE_DBFS, active_level_dbfs
 from evaluators.speech.mixtures import Batch
 from evaluators.speech.sound import Samples
-from evaluators.speech.stft import log_power, spectrum
+from evaluators.speech.stft import spectrum
 
+COMPRESSION = 0.3
 PHASE_WEIGHT = 0.3
 SMALLEST_GAIN = 1e-5
 """-100 dB: keeps the gradient of the compression finite."""
@@ -56,16 +55,17 @@ class Targets:
         return cls(x.pow(2 * COMPRESSION), slope, s.pow(2 * COMPRESSION).mean(dim=-1))
 
     def at(self, steps: Tensor) -> Targets:
-        """The frames of the steps, see `gathered`."""
-        return Targets(gathered(self.square, steps), gathered(self.slope, steps), self.offset.gather(1, steps))
+        """The frames of some steps, int64, shape (n_sequences, n_chosen)."""
+        of_bins = steps[..., None].expand(-1, -1, self.square.shape[-1])
+        return Targets(self.square.gather(1, of_bins), self.slope.gather(1, of_bins), self.offset.gather(1, steps))
 
 
 def prepare_batch(batch: Batch, device: torch.device | str) -> tuple[Tensor, Targets]:
-    """What the network reads, shape (n_examples, n_frames, n_bins), and what it should make of it."""
+    """Noisy spectra, complex, shape (n_examples, n_frames, n_bins), and what a mask should make of them."""
     noisy, clean = (torch.from_numpy(samples).to(device) for samples in (batch.noisy, batch.clean))
     gains = torch.from_numpy(level_gains(batch.clean)).to(device)[:, None, None]
     spectra = spectrum(noisy)
-    return log_power(spectra), Targets.of_spectra(gains * spectra, gains * spectrum(clean))
+    return spectra, Targets.of_spectra(gains * spectra, gains * spectrum(clean))
 
 
 def level_gains(clean: Samples) -> NDArray[np.float32]:

@@ -1,0 +1,1 @@
+"""Conv-FSENet with dynamic channel pruning: network, gates, training and inference."""
