@@ -77,7 +77,7 @@ def dense_key(shape: FsenetShape, data: SpeechData, options: TrainingOptions) ->
     return settings_hash(
         {
             "version": TRAINING_VERSION,
-            "data": data.fingerprint,
+            "data": data.training_fingerprint,
             # Gates of another kind start from the same dense network.
             "shape": {**sizes, "dilations": list(shape.dilations)},
             "training": settings,
