@@ -33,5 +33,8 @@ METRICS: Mapping[str, Metric] = {
     "dnsmos_bak": Metric("max", "DNSMOS P.835 background quality, mean opinion score, 1 to 5"),
     "dnsmos_ovr": Metric("max", "DNSMOS P.835 overall quality, mean opinion score, 1 to 5"),
     "dnsmos_p808": Metric("max", "DNSMOS P.808 overall quality, mean opinion score, 1 to 5"),
+    "weight_mbytes_per_second": Metric(
+        "min", "megabytes of weights fetched for a second of audio, expected over the data; each once an inference"
+    ),
     "mmacs_per_second": Metric("min", "millions of multiply-accumulates for a second of audio, expected over the data"),
 }

@@ -36,6 +36,9 @@ SYSTEMS: Mapping[str, BuiltIn] = {
     "gru_classifier": BuiltIn(
         "evaluators.gru.system:GruClassifier", "integer GRU with a bit width per operator (arXiv 2402.12263)"
     ),
+    "conv_fsenet": BuiltIn(
+        "evaluators.fsenet.system:ConvFsenetSystem", "dynamic channel pruning, a ratio per block (arXiv 2412.17121)"
+    ),
     "nsnet2_exits": BuiltIn(
         "evaluators.nsnet2.system:NsNet2Exits", "early-exiting noise suppressor, thresholds per exit (arXiv 2308.16678)"
     ),

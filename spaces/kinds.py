@@ -43,6 +43,15 @@ KINDS = {
             "bits of an operator's weights and outputs, operator by operator",
         ),
         Kind("exits", "settings", "", "which exits a network has: `placement`, such as `fc1+final`", "fixed exit"),
+        Kind("pruning_ratios", "blocks", "pruned", "share of its channels that a block loses, 0 to 0.99"),
+        Kind(
+            "pruning",
+            "settings",
+            "",
+            "how the channels to prune are chosen: `method`, one of dynamic, static_scores, static_magnitudes, "
+            "dense_magnitudes",
+        ),
+        Kind("router_targets", "settings", "", "what a router or gates are trained towards: `kept_share`"),
         Kind("exit_thresholds", "exits", "", "confidence from which on a frame leaves at an early exit, 0 to 1"),
     )
 }

@@ -40,7 +40,7 @@ class _Depthwise(torch.autograd.Function):
         return _filtered(x, taps, delays)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
         x, taps = ctx.saved_tensors
         n_channels = x.shape[-1]

@@ -30,9 +30,17 @@ class Gate(nn.Module):
         """Scores of the channels, shape (n_sequences, n_frames, bottleneck), for the block's input of that shape."""
         if self._shape.gating == "static":
             return self.scores.expand(*x.shape[:-1], -1)
-        averaged = moving_average(x, self._shape.gate_frames, self._shape.is_causal)
+        return self.of_average(moving_average(x, self._shape.gate_frames, self._shape.is_causal))
+
+    def of_average(self, averaged: Tensor) -> Tensor:
+        """Scores from the moving average, of its shape."""
         excited: Tensor = self.excite(self.squeeze(averaged).relu())
         return excited + self.scores
+
+    @property
+    def n_frames(self) -> int:
+        """Frames that it averages over."""
+        return self._shape.gate_frames
 
 
 def moving_average(x: Tensor, n_frames: int, is_causal: bool) -> Tensor:
@@ -61,7 +69,7 @@ class _Step(torch.autograd.Function):
         return (scores > 0).to(scores.dtype)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
         (scores,) = ctx.saved_tensors
         if ctx.surrogate == "straight_through":

@@ -16,7 +16,6 @@ from evaluators.training.checkpoints import Checkpoint, restore_training, traini
 from evaluators.training.schedule import mixed_seed, share_of_peak
 from evaluators.training.spectral_loss import frame_losses, prepare_batch
 
-
 GATES = "gates."
 """Prefix of the gates' weights."""
 
@@ -115,7 +114,7 @@ class PhaseTrainer:
             figures["kept"] = gated.kept.mean().item()
         loss = frame_losses(mask, targets).mean()
         self._optimizer.zero_grad()
-        (loss + penalty).backward()
+        (loss + penalty).backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.network.parameters(), options.gradient_clip)
         self._optimizer.step()
         return {"loss": loss.item(), **figures}

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool1d
 
-from evaluators.training.spectral_loss import Targets, frame_losses
 from evaluators.nsnet2.network import NsNet2
 from evaluators.nsnet2.shape import EARLY_EXITS, EarlyExit, Exit
 from evaluators.nsnet2.subsequences import Subsequences, gathered
+from evaluators.training.spectral_loss import Targets, frame_losses
 
 SMOOTHING_FRAMES = 5
 """Frames leave and stay in runs of about this length, as they do where speech begins and ends."""

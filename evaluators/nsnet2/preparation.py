@@ -13,7 +13,6 @@ from torch import Tensor
 from evaluators.errors import EvaluationError
 from evaluators.nsnet2.confidence import ConfidenceHead, fit_head, mask_change
 from evaluators.nsnet2.inference import Heads
-from evaluators.training.spectral_loss import level_gains
 from evaluators.nsnet2.network import NsNet2
 from evaluators.nsnet2.reference_weights import read_reference_weights
 from evaluators.nsnet2.shape import EARLY_EXITS, EarlyExit, NsNet2Shape
@@ -25,6 +24,7 @@ from evaluators.speech.stft import log_power, spectrum
 from evaluators.storage import settings_hash
 from evaluators.system import Context
 from evaluators.training.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
+from evaluators.training.spectral_loss import level_gains
 
 PREPARATION_VERSION = 1
 """To be raised whenever the same weights give other heads or other sound; measurements kept before are then ignored."""

@@ -18,9 +18,8 @@ from evaluators.nsnet2.routes import knobs, route
 from evaluators.nsnet2.shape import EARLY_EXITS, PRESETS, EarlyExit, NsNet2Shape, Preset
 from evaluators.nsnet2.training_options import TrainingOptions
 from evaluators.nsnet2.workload import activity_of, nsnet2_workload, reach_of_activity
-from evaluators.speech.data_options import AnyPath, SpeechDataOptions
+from evaluators.speech.data_options import AnyPath, SpeechDataOptions, SpeechMetric, as_tuple, resolved
 from evaluators.speech.frames import ALGORITHMIC_DELAY_MS, FRAMES_PER_SECOND
-from evaluators.storage import data_root
 from evaluators.system import Activity, Context, EvaluationSplit, Measurement
 from spaces import Configuration, KnobGroup, Options
 
@@ -29,16 +28,11 @@ if TYPE_CHECKING:
     from evaluators.nsnet2.preparation import PreparedNsNet2
     from evaluators.speech.corpus import SpeechData
 
-SpeechMetric = Literal["pesq", "stoi", "estoi", "si_sdr_db", "dnsmos_sig", "dnsmos_bak", "dnsmos_ovr", "dnsmos_p808"]
 WORK = "mmacs_per_second"
 
 
 def _in_order(given: tuple[EarlyExit, ...]) -> tuple[EarlyExit, ...]:
     return tuple(exit_ for exit_ in EARLY_EXITS if exit_ in given)
-
-
-def _as_tuple(given: object) -> object:
-    return tuple(given) if isinstance(given, list) else given
 
 
 class NsNet2ExitsOptions(Options):
@@ -50,7 +44,7 @@ class NsNet2ExitsOptions(Options):
     fc2_units: int | None = Field(
         None, ge=1, le=4096, description="units of each of the two layers before the last; default: the preset's"
     )
-    exits: Annotated[tuple[EarlyExit, ...], BeforeValidator(_as_tuple), AfterValidator(_in_order)] = Field(
+    exits: Annotated[tuple[EarlyExit, ...], BeforeValidator(as_tuple), AfterValidator(_in_order)] = Field(
         EARLY_EXITS, description="early exits that are trained"
     )
     split: bool = Field(True, description="double each layer that feeds an exit, one copy for the next stage")
@@ -60,7 +54,7 @@ class NsNet2ExitsOptions(Options):
     data: SpeechDataOptions = Field(SpeechDataOptions(), description="speech and noise")
     training: TrainingOptions = Field(TrainingOptions(), description="how the network is trained")
     warm_start: AnyPath | None = Field(None, description=".npz file with weights of the plain network to start from")
-    scores: Annotated[tuple[SpeechMetric, ...], BeforeValidator(_as_tuple), Field(min_length=1)] = Field(
+    scores: Annotated[tuple[SpeechMetric, ...], BeforeValidator(as_tuple), Field(min_length=1)] = Field(
         ("pesq", "stoi", "si_sdr_db"), description="metrics to measure"
     )
     dnsmos: AnyPath | None = Field(None, description="folder of DNSMOS's ONNX files, for its metrics")
@@ -84,8 +78,8 @@ class NsNet2Exits:
     def __init__(self, options: NsNet2ExitsOptions, folder: Path) -> None:
         self._options = options
         self._data_options = options.data.resolved(folder)
-        self._warm_start = _resolved(options.warm_start, folder)
-        self._dnsmos = _resolved(options.dnsmos, folder)
+        self._warm_start = options.warm_start and resolved(options.warm_start, folder)
+        self._dnsmos = options.dnsmos and resolved(options.dnsmos, folder)
         self._shape = _shape(options)
         self._utterances: dict[EvaluationSplit, list[Utterance]] = {}
 
@@ -195,10 +189,3 @@ def _shape(options: NsNet2ExitsOptions) -> NsNet2Shape:
         is_split=options.split,
         exit_units=options.exit_units,
     )
-
-
-def _resolved(path: Path | None, folder: Path) -> Path | None:
-    if path is None:
-        return None
-    beside, shared = folder / path.expanduser(), data_root()
-    return beside if shared is None or beside.exists() else shared / path

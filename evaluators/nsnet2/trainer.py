@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from evaluators.nsnet2.exit_losses import draw_staying, exit_losses
-from evaluators.training.spectral_loss import prepare_batch
 from evaluators.nsnet2.network import NsNet2
 from evaluators.nsnet2.shape import EARLY_EXITS, Exit, NsNet2Shape
 from evaluators.nsnet2.training_options import TrainingOptions
@@ -18,20 +16,10 @@ from evaluators.speech.mixtures import TrainingExamples, batch
 from evaluators.speech.stft import log_power
 from evaluators.training.checkpoints import Checkpoint, restore_training, training_state
 from evaluators.training.schedule import mixed_seed, share_of_peak
+from evaluators.training.spectral_loss import prepare_batch
 
 TYPICAL_MEAN, TYPICAL_DEVIATION = -2.0, 1.7
 """Of log powers of noisy speech at usual levels: measured on built-in mixtures."""
-
-
-@dataclass(frozen=True)
-class EpochReport:
-    """How an epoch went.
-
-    Attributes:
-        losses: Exit -> mean loss over the epoch, of the exits that were trained.
-    """
-
-    losses: Mapping[Exit, float]
 
 
 class Trainer:
@@ -64,16 +52,16 @@ class Trainer:
         groups = _parameter_groups(self.network, initial or {}, options)
         self._optimizer = torch.optim.AdamW(groups, weight_decay=options.weight_decay)
 
-    def run_epoch(self) -> EpochReport:
-        """Make the updates of an epoch."""
+    def run_epoch(self) -> Mapping[str, float]:
+        """Make the updates of an epoch; exit -> mean loss over the epoch, of the exits that were trained."""
         options = self._options
         first = self.epochs_done * options.updates_per_epoch
-        totals: dict[Exit, float] = {}
+        totals: dict[str, float] = {}
         for update in range(first, first + options.updates_per_epoch):
             for exit_, loss in self._update(update).items():
                 totals[exit_] = totals.get(exit_, 0.0) + loss / options.updates_per_epoch
         self.epochs_done += 1
-        return EpochReport(totals)
+        return totals
 
     def state(self) -> Checkpoint:
         """All that going on takes."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
@@ -28,6 +28,12 @@ def _pattern(given: str) -> str:
     return given
 
 
+def as_tuple(given: object) -> object:
+    """A list of a study as a tuple; anything else as it is."""
+    return tuple(given) if isinstance(given, list) else given
+
+
+SpeechMetric = Literal["pesq", "stoi", "estoi", "si_sdr_db", "dnsmos_sig", "dnsmos_bak", "dnsmos_ovr", "dnsmos_p808"]
 AnyPath = Annotated[Path, Field(strict=False)]
 Folders = Annotated[tuple[AnyPath, ...], BeforeValidator(_one_or_more), Field(min_length=1)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
@@ -79,15 +85,16 @@ class SpeechDataOptions(Options):
         """The same options with paths as they are used, relative ones starting from `folder` if they exist there."""
         return self.model_copy(
             update={
-                "clean": self.clean and tuple(_resolved(path, folder) for path in self.clean),
-                "noise": self.noise and tuple(_resolved(path, folder) for path in self.noise),
-                "pairs": self.pairs and _resolved(self.pairs, folder),
-                "test_pairs": self.test_pairs and _resolved(self.test_pairs, folder),
+                "clean": self.clean and tuple(resolved(path, folder) for path in self.clean),
+                "noise": self.noise and tuple(resolved(path, folder) for path in self.noise),
+                "pairs": self.pairs and resolved(self.pairs, folder),
+                "test_pairs": self.test_pairs and resolved(self.test_pairs, folder),
             }
         )
 
 
-def _resolved(path: Path, folder: Path) -> Path:
+def resolved(path: Path, folder: Path) -> Path:
+    """A path as it is used: from `folder` if it exists there, else from `TINYPARETO_DATA` if that is set."""
     beside, shared = folder / path.expanduser(), data_root()
     if shared is None or beside.exists() or path.expanduser().is_absolute():
         return beside

@@ -21,8 +21,11 @@ from evaluators.training.threads import one_thread
 class Trainer(Protocol):
     """One training, all of its state in one place."""
 
-    network: nn.Module
     epochs_done: int
+
+    @property
+    def network(self) -> nn.Module:
+        """What is trained."""
 
     def run_epoch(self) -> Mapping[str, float]:
         """Make the updates of an epoch; figures to watch, the mean loss among them."""

@@ -1,0 +1,153 @@
+"""Measures many prunings on the same clips."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from evaluators.fsenet.inference import Ratios, Rules, run_pruned
+from evaluators.fsenet.network import features
+from evaluators.fsenet.preparation import PreparedFsenet
+from evaluators.fsenet.pruning import Method, Pruning
+from evaluators.fsenet.rules import Rule
+from evaluators.fsenet.shape import Features
+from evaluators.speech.clip_scores import Score
+from evaluators.speech.evaluation_sets import EvaluationClip, EvaluationSet
+from evaluators.speech.score_tables import ScoreTable
+from evaluators.speech.scoring import Scorable, Scorer
+from evaluators.speech.stft import spectrum, waveform
+
+CLIPS_AT_ONCE = 8
+"""Of a pass. It is the same for any number of prunings, so that their results do not depend on their company."""
+
+
+@dataclass(frozen=True)
+class Portion:
+    """Some clips, transformed and padded to the same length.
+
+    Attributes:
+        numbers: Which clips of the set.
+        clips: These clips.
+        spectra: Of the noisy speech, each of shape (n_frames, n_bins).
+        x: Features, shape (n_clips, n_frames, n_bins).
+        is_frame: Which frames there are, shape (n_clips, n_frames).
+    """
+
+    numbers: Sequence[int]
+    clips: Sequence[EvaluationClip]
+    spectra: Sequence[Tensor]
+    x: Tensor
+    is_frame: Tensor
+
+
+@dataclass(frozen=True)
+class PruningScores:
+    """What a pruning does on a set of clips.
+
+    Attributes:
+        table: Scores of every clip.
+        kept: Share of its channels that each block kept.
+    """
+
+    table: ScoreTable
+    kept: tuple[float, ...]
+
+
+def portions(clips: EvaluationSet, n_clips: int, kind: Features, at_once: int = CLIPS_AT_ONCE) -> list[Portion]:
+    """The first clips of a set, those of like length together."""
+    chosen = [clips[k] for k in range(n_clips)]
+    in_order = sorted(range(n_clips), key=lambda k: len(chosen[k].noisy))
+    return [portion([(k, chosen[k]) for k in in_order[i : i + at_once]], kind) for i in range(0, n_clips, at_once)]
+
+
+def portion(numbered: Sequence[tuple[int, EvaluationClip]], kind: Features) -> Portion:
+    """Clips with their numbers, transformed."""
+    spectra = [spectrum(torch.tensor(clip.noisy)) for _, clip in numbered]
+    lengths = torch.tensor([len(s) for s in spectra])
+    x = pad_sequence([features(s, kind) for s in spectra], batch_first=True)
+    is_frame = torch.arange(x.shape[1]) < lengths[:, None]
+    return Portion([k for k, _ in numbered], [clip for _, clip in numbered], spectra, x, is_frame)
+
+
+class Enhancer:
+    """A prepared network at work, which keeps the rules that it has found.
+
+    Args:
+        prepared: The network.
+        calibration: The clips on which thresholds are chosen.
+    """
+
+    def __init__(self, prepared: PreparedFsenet, calibration: Portion) -> None:
+        self._prepared = prepared
+        self._calibration = calibration
+        self._rules: dict[tuple[Method, float], Rules] = {}
+
+    def rules(self, method: Method, target: float) -> Rules:
+        """The rules of a method, for the network trained for a target."""
+        if (method, target) not in self._rules:
+            network = self._prepared.network(method, target)
+            self._rules[method, target] = Rules(network, method, self._calibration.x, self._calibration.is_frame)
+        return self._rules[method, target]
+
+    def reached(self, target: float) -> float:
+        """Share of channels that gates keep on the calibration clips, as they were trained, with thresholds of 0."""
+        network, part = self._prepared.gated[target], self._calibration
+        always = torch.ones(network.shape.bottleneck, dtype=torch.bool)
+        whole: Ratios = (0.0,) * len(network.blocks)
+        (pruned,) = run_pruned(network, [whole], lambda prefix, x: Rule(0.0, always), part.x, part.is_frame)
+        return sum(pruned.n_kept) / (int(part.is_frame.sum()) * network.shape.bottleneck * len(network.blocks))
+
+    def score(self, among: Sequence[Portion], wanted: Sequence[Pruning], scorer: Scorer) -> list[PruningScores]:
+        """Scores of every pruning, in order; each different one is run once.
+
+        Raises:
+            EvaluationError: If a ratio cannot be met.
+        """
+        groups: dict[tuple[Method, float], list[Ratios]] = {}
+        for pruning in dict.fromkeys(wanted):
+            groups.setdefault((pruning.method, pruning.target), []).append(pruning.ratios)
+        found: dict[Pruning, PruningScores] = {}
+        for (method, target), ratios in groups.items():
+            rules = self.rules(method, target)
+            rules.find(ratios)
+            network = self._prepared.network(method, target)
+            tally = {one: _Tally(len(network.blocks), sum(len(part.clips) for part in among)) for one in ratios}
+            for part in among:
+                for pruned in run_pruned(network, ratios, rules, part.x, part.is_frame):
+                    items = _sounds(part, pruned.mask)
+                    tally[pruned.ratios].add(part, pruned.n_kept, scorer.score(items))
+            for one, of_one in tally.items():
+                found[Pruning(method, target, one)] = of_one.result(network.shape.bottleneck)
+        return [found[pruning] for pruning in wanted]
+
+
+class _Tally:
+    """Adds up what the portions give."""
+
+    def __init__(self, n_blocks: int, n_clips: int) -> None:
+        self._names = [""] * n_clips
+        self._scores: list[Mapping[str, Score]] = [{}] * n_clips
+        self._n_kept = [0] * n_blocks
+        self._n_frames = 0
+
+    def add(self, part: Portion, n_kept: Sequence[int], scores: Sequence[Mapping[str, Score]]) -> None:
+        for k, clip, of_clip in zip(part.numbers, part.clips, scores, strict=True):
+            self._names[k], self._scores[k] = clip.name, of_clip
+        self._n_kept = [a + b for a, b in zip(self._n_kept, n_kept, strict=True)]
+        self._n_frames += int(part.is_frame.sum())
+
+    def result(self, n_channels: int) -> PruningScores:
+        kept = tuple(n / (self._n_frames * n_channels) for n in self._n_kept)
+        return PruningScores(ScoreTable(self._names, self._scores), kept)
+
+
+def _sounds(part: Portion, mask: Tensor) -> list[Scorable]:
+    items = []
+    for clip, spectra, gains in zip(part.clips, part.spectra, mask, strict=True):
+        samples = waveform(spectra * gains[: len(spectra)], len(clip.noisy)).numpy()
+        items.append(Scorable(clip.clean, samples))
+    return items

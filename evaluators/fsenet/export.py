@@ -1,0 +1,111 @@
+"""Writes a pruned Conv-FSENet for deployment: folded weights, gates, thresholds, and vectors to check a port with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.numpy import save
+from torch import Tensor
+
+from evaluators.fsenet.folded import FoldedFsenet
+from evaluators.fsenet.inference import Pruned, run_pruned
+from evaluators.fsenet.network import features
+from evaluators.fsenet.pruning import Pruning
+from evaluators.fsenet.rules import Rule
+from evaluators.speech.evaluation_sets import EvaluationClip
+from evaluators.speech.frames import FRAME_SAMPLES, HOP_SAMPLES
+from evaluators.speech.sound import SAMPLE_RATE_HZ
+from evaluators.speech.stft import SMALLEST_POWER, spectrum
+from evaluators.storage import write_atomically
+
+N_TEST_FRAMES = 100
+WEIGHTS_FILE, NETWORK_FILE, VECTORS_FILE = "weights.safetensors", "network.json", "test_vectors.safetensors"
+_FEATURES = {"log_power": f"log10(max(power, {SMALLEST_POWER:g}))", "magnitude": "magnitude"}
+
+
+def export_fsenet(
+    network: FoldedFsenet, pruning: Pruning, rules: Sequence[Rule], clip: EvaluationClip, directory: Path
+) -> None:
+    """Write `weights.safetensors`, `network.json` and `test_vectors.safetensors`.
+
+    `weights.safetensors`: float32, batch norms folded, in PyTorch's layout; of each block `expand`, `taps` (the
+    earliest frame first), `contract` and, where channels are chosen frame by frame, the gate. Channels that are never
+    kept are not in it: `<block>.channels` then has the numbers of those that `contract` computes. `network.json`:
+    sizes, framing, and for each block its dilation and the score above which a channel is kept.
+    `test_vectors.safetensors`: real and imaginary parts of noisy spectra, the gains expected, and which channels each
+    block keeps in each frame.
+
+    Args:
+        network: The network that is pruned.
+        pruning: What was asked for.
+        rules: Of its blocks, in order.
+        clip: Where the test vectors come from.
+        directory: An existing folder.
+    """
+    shape = network.shape
+    blocks = [
+        {"name": name, "dilation": dilation, "ratio": ratio, "kept_above_score": rule.threshold}
+        for name, dilation, ratio, rule in zip(shape.blocks, shape.block_dilations, pruning.ratios, rules, strict=True)
+    ]
+    description = {
+        "network": asdict(shape),
+        "framing": {
+            "sample_rate_hz": SAMPLE_RATE_HZ,
+            "frame_samples": FRAME_SAMPLES,
+            "hop_samples": HOP_SAMPLES,
+            "window": "square root of the periodic Hann window, before and after",
+            "features": _FEATURES[shape.features],
+        },
+        "pruning": {"method": pruning.method, "trained_for_kept_share": pruning.target},
+        "blocks": blocks,
+    }
+    weights = {name: value.contiguous().numpy() for name, value in pruned_weights(network, rules).items()}
+    write_atomically(directory / WEIGHTS_FILE, save(weights))
+    write_atomically(directory / NETWORK_FILE, (json.dumps(description, indent=1) + "\n").encode())
+    write_atomically(directory / VECTORS_FILE, save(_vectors(network, rules, clip)))
+
+
+def pruned_weights(network: FoldedFsenet, rules: Sequence[Rule]) -> dict[str, Tensor]:
+    """All tensors that inference by the rules reads."""
+    weights = {"front.weight": network.front.weight, "front.bias": network.front.bias}
+    for name, block, rule in zip(network.shape.blocks, network.blocks, rules, strict=True):
+        contract = block.contract
+        weights[f"{name}.expand.weight"], weights[f"{name}.expand.bias"] = block.expand.weight, block.expand.bias
+        weights[f"{name}.taps.weight"], weights[f"{name}.taps.bias"] = block.taps, block.taps_bias
+        weights[f"{name}.contract.weight"] = contract.weight[rule.fixed]
+        weights[f"{name}.contract.bias"] = contract.bias[rule.fixed]
+        if not bool(rule.fixed.all()):
+            weights[f"{name}.channels"] = rule.fixed.nonzero()[:, 0].int()
+        if rule.threshold is not None:
+            gate = {key: value.detach() for key, value in block.gate.state_dict().items()}
+            weights |= {f"{name}.gate.{key}": value for key, value in gate.items()}
+    weights["back.weight"], weights["back.bias"] = network.back.weight, network.back.bias
+    return weights
+
+
+def _vectors(network: FoldedFsenet, rules: Sequence[Rule], clip: EvaluationClip) -> dict[str, Any]:
+    spectra = spectrum(torch.tensor(clip.noisy))[:N_TEST_FRAMES]
+    x = features(spectra, network.shape.features)[None]
+    is_frame = torch.ones(x.shape[:2], dtype=torch.bool)
+    kept: list[Tensor] = []
+
+    def chosen(prefix: tuple[float, ...], x: Tensor) -> Rule:
+        k = len(prefix) - 1
+        found = rules[k].kept(network.blocks[k], x)
+        kept.append(found.expand(x.shape)[0])
+        return rules[k]
+
+    pruned: Pruned
+    (pruned,) = run_pruned(network, [(0.0,) * len(network.blocks)], chosen, x, is_frame)
+    return {
+        "real": spectra.real.numpy().copy(),
+        "imaginary": spectra.imag.numpy().copy(),
+        "gains": pruned.mask[0].numpy(),
+        "kept": np.stack([k.numpy() for k in kept]).astype(np.uint8),
+    }

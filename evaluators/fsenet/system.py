@@ -1,0 +1,196 @@
+"""The dynamically pruned Conv-FSENet as a system: what can be searched, what it costs, how well a choice does."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from cost_models import Workload, workload_costs
+from evaluators.fsenet.pruning import Pruning, knobs, pruning
+from evaluators.fsenet.shape import PRESETS, Features, FsenetShape, Gating, Preset
+from evaluators.fsenet.training_options import TrainingOptions
+from evaluators.fsenet.workload import activity_of, fsenet_workload, weight_bytes_per_inference
+from evaluators.metrics import METRICS, Metric
+from evaluators.speech.data_options import AnyPath, SpeechDataOptions, SpeechMetric, as_tuple, resolved
+from evaluators.speech.frames import FRAMES_PER_SECOND
+from evaluators.system import Activity, Context, EvaluationSplit, Measurement
+from spaces import Configuration, KnobGroup, Options
+
+if TYPE_CHECKING:
+    from evaluators.fsenet.evaluation import Enhancer, Portion
+    from evaluators.fsenet.preparation import PreparedFsenet
+    from evaluators.speech.corpus import SpeechData
+
+WORK, FETCHED = "mmacs_per_second", "weight_mbytes_per_second"
+Share = Annotated[float, Field(gt=0.0, le=1.0)]
+
+
+class ConvFsenetOptions(Options):
+    """Options of `conv_fsenet`."""
+
+    preset: Preset = Field("small", description="sizes: as published, or small enough to train in minutes")
+    bottleneck: int | None = Field(
+        None, ge=1, le=1024, description="channels between blocks, those that are pruned; default: the preset's"
+    )
+    hidden: int | None = Field(None, ge=1, le=2048, description="channels within a block; default: the preset's")
+    gate_units: int = Field(8, ge=1, le=256, description="hidden units of a gate")
+    gate_frames: int = Field(5, ge=1, le=100, description="frames that a gate averages over")
+    causal: bool = Field(True, description="no frame waits for later ones")
+    gating: Gating = Field("dynamic", description="gates see their input, or are one trained score a channel")
+    features: Features = Field("log_power", description="what the network reads of a spectrum")
+    targets: Annotated[tuple[Share, ...], BeforeValidator(as_tuple), Field(min_length=1)] = Field(
+        (0.25,), description="shares of channels kept that gates are trained for, each a training of its own"
+    )
+    data: SpeechDataOptions = Field(SpeechDataOptions(), description="speech and noise")
+    training: TrainingOptions = Field(TrainingOptions(), description="how the network is trained")
+    scores: Annotated[tuple[SpeechMetric, ...], BeforeValidator(as_tuple), Field(min_length=1)] = Field(
+        ("pesq", "stoi", "si_sdr_db"), description="metrics to measure"
+    )
+    dnsmos: AnyPath | None = Field(None, description="folder of DNSMOS's ONNX files, for its metrics")
+    bits: Literal[8, 32] = Field(
+        8, description="of weights and activations, for bytes and cycles; quality is measured in floating point"
+    )
+
+
+class ConvFsenetSystem:
+    """Conv-FSENet whose gates find the channels that the current input does not need (arXiv 2412.17121).
+
+    One inference is one frame of 16 ms.
+
+    Args:
+        options: See `ConvFsenetOptions`.
+        folder: Where relative paths start from; those not found there start from `TINYPARETO_DATA`.
+    """
+
+    Options = ConvFsenetOptions
+
+    def __init__(self, options: ConvFsenetOptions, folder: Path) -> None:
+        self._options = options
+        self._targets = tuple(dict.fromkeys(options.targets))
+        self._data_options = options.data.resolved(folder)
+        self._dnsmos = options.dnsmos and resolved(options.dnsmos, folder)
+        self._shape = _shape(options)
+        self._portions: dict[tuple[EvaluationSplit, int], list[Portion]] = {}
+
+    @cached_property
+    def metrics(self) -> Mapping[str, Metric]:
+        """Those asked for, and what the data makes the network compute and fetch."""
+        return {name: METRICS[name] for name in (*self._options.scores, WORK, FETCHED)}
+
+    def knobs(self) -> Mapping[str, KnobGroup]:
+        """A ratio for every block, how its channels are chosen, and what the gates were trained for."""
+        return knobs(self._shape.blocks, self._targets)
+
+    def prepare(self, context: Context) -> None:
+        """Load the data; train the networks unless the cache has them."""
+        # Torch and SciPy are slow to import; whoever only checks a study does not need them.
+        from evaluators.fsenet.evaluation import Enhancer, portions
+        from evaluators.fsenet.preparation import prepare_fsenet
+        from evaluators.speech.corpus import load_speech_data
+
+        self._context = context
+        self._data: SpeechData = load_speech_data(self._data_options, context)
+        self._prepared: PreparedFsenet = prepare_fsenet(
+            self._shape, self._data, self._options.training, self._targets, context
+        )
+        clips = self._data.evaluation["calibration"]
+        calibration = portions(clips, len(clips), self._shape.features, at_once=len(clips))[0]
+        self._enhancer: Enhancer = Enhancer(self._prepared, calibration)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What another machine needs to evaluate: not what it was trained on, nor what is quickly made again."""
+        state = {**self.__dict__, "_portions": {}}
+        if "_data" in state:
+            state["_data"] = self._data.for_evaluation()
+        return state
+
+    def fingerprint(self) -> str:
+        """Data, weights and everything else that decides a measurement."""
+        return f"conv_fsenet {self._prepared.fingerprint} {'+'.join(self._options.scores)} {self._options.bits}"
+
+    def facts(self) -> Mapping[str, Any]:
+        """The data, what was left out of it, the delay, and how near training came to its targets."""
+        return {
+            "data": self._data.description,
+            "skipped_files": len(self._data.skipped),
+            "algorithmic_delay_ms": self._shape.delay_ms,
+            "clips": {split: len(self._data.evaluation[split]) for split in ("validation", "test")},
+            "kept_share_reached": {f"{target:g}": self._enhancer.reached(target) for target in self._targets},
+        }
+
+    def evaluate(
+        self, configurations: Sequence[Configuration], split: EvaluationSplit, fidelity: float = 1.0
+    ) -> Sequence[Measurement]:
+        """Scores with their standard errors, work, bytes fetched, and the share of channels that each block kept."""
+        from evaluators.speech.score_cache import ScoreCache
+        from evaluators.speech.scoring import Scorer
+        from evaluators.training.threads import one_thread
+
+        wanted = [self._pruning(configuration) for configuration in configurations]
+        among = self._clips(split, math.ceil(fidelity * len(self._data.evaluation[split])))
+        scorer = Scorer(self._options.scores, ScoreCache(self._score_file), dnsmos=self._dnsmos)
+        with one_thread(), scorer:
+            found = self._enhancer.score(among, wanted, scorer)
+        measurements = []
+        for configuration, scores in zip(configurations, found, strict=True):
+            activity = activity_of(self._shape, scores.kept)
+            workload = self.workload(configuration, activity)
+            work = {
+                WORK: workload_costs(workload)["macs"] * FRAMES_PER_SECOND / 1e6,
+                FETCHED: weight_bytes_per_inference(workload) * FRAMES_PER_SECOND / 1e6,
+            }
+            metrics = {**scores.table.means(), **work}
+            measurements.append(Measurement(metrics, activity, scores.table.standard_errors()))
+        return measurements
+
+    def costs(self, configuration: Configuration) -> Mapping[str, float]:
+        """None beside those of the workload."""
+        return {}
+
+    def workload(self, configuration: Configuration, activity: Activity | None = None) -> Workload:
+        """The operators of one frame."""
+        return fsenet_workload(self._shape, self._pruning(configuration), self._options.bits, activity)
+
+    def export(self, configuration: Configuration, directory: Path) -> None:
+        """Folded weights, gates and thresholds, or a network without the pruned channels; and test vectors."""
+        from evaluators.fsenet.export import export_fsenet
+
+        chosen = self._pruning(configuration)
+        network = self._prepared.network(chosen.method, chosen.target)
+        rules = self._enhancer.rules(chosen.method, chosen.target).of(chosen.ratios)
+        export_fsenet(network, chosen, rules, self._data.evaluation["test"][0], directory)
+
+    @property
+    def _score_file(self) -> Path:
+        return self._context.cache / "speech_scores.jsonl"
+
+    def _pruning(self, configuration: Configuration) -> Pruning:
+        return pruning(configuration, self._shape.blocks)
+
+    def _clips(self, split: EvaluationSplit, n_clips: int) -> list[Portion]:
+        """The first clips of a split, transformed once."""
+        from evaluators.fsenet.evaluation import portions
+
+        if (split, n_clips) not in self._portions:
+            self._portions[split, n_clips] = portions(self._data.evaluation[split], n_clips, self._shape.features)
+        return self._portions[split, n_clips]
+
+
+def _shape(options: ConvFsenetOptions) -> FsenetShape:
+    preset = PRESETS[options.preset]
+    return replace(
+        preset,
+        bottleneck=options.bottleneck or preset.bottleneck,
+        hidden=options.hidden or preset.hidden,
+        gate_units=options.gate_units,
+        gate_frames=options.gate_frames,
+        is_causal=options.causal,
+        gating=options.gating,
+        features=options.features,
+    )
