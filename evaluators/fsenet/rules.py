@@ -12,7 +12,9 @@ from evaluators.fsenet.folded import FoldedBlock
 from evaluators.fsenet.pruning import Method, n_kept
 
 SMALLEST_SPREAD = 1e-6
-"""Scores of a channel that vary less over the frames are taken for constant."""
+"""Scores of a channel whose middle half lies closer together are taken for constant."""
+ENOUGH_FRAMES = 2_000
+"""To see whether scores change."""
 TOLERANCE = 0.01
 """Largest distance of the ratio met on calibration data from the one asked for."""
 
@@ -58,10 +60,11 @@ def calibrated(name: str, block: FoldedBlock, method: Method, ratio: float, x: T
     scores = block.scores(x, None if block.is_causal else is_frame)[is_frame]
     if method == "static_scores" or not hasattr(block.gate, "excite"):
         return Rule(None, _largest(scores.mean(dim=0), n_kept(ratio, n_channels)))
-    if float(scores.std(dim=0).max()) < SMALLEST_SPREAD:
+    quartiles = scores[:: max(1, len(scores) // ENOUGH_FRAMES)].quantile(torch.tensor([0.25, 0.75]), dim=0)
+    if float((quartiles[1] - quartiles[0]).max()) < SMALLEST_SPREAD:
         raise EvaluationError(
-            f"{name}: the gate's scores are the same in all {len(scores)} frames of the calibration data, so no "
-            "threshold can tell them apart. Is the data silent?"
+            f"{name}: the gate's scores are the same in most of the {len(scores)} frames of the calibration data, so "
+            "no threshold can tell them apart. Is the data silent?"
         )
     in_order = scores.flatten().sort().values
     threshold = float(in_order[max(round(ratio * len(in_order)) - 1, 0)])

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from evaluators.fsenet.preparation import PreparedFsenet
     from evaluators.speech.corpus import SpeechData
 
+TARGET_TOLERANCE = 0.05
+"""Gates that come no nearer to their target are told of; ratios are met all the same, by thresholds."""
 WORK, FETCHED = "mmacs_per_second", "weight_mbytes_per_second"
 Share = Annotated[float, Field(gt=0.0, le=1.0)]
 
@@ -116,12 +118,20 @@ class ConvFsenetSystem:
 
     def facts(self) -> Mapping[str, Any]:
         """The data, what was left out of it, the delay, and how near training came to its targets."""
+        reached = {target: self._enhancer.reached(target) for target in self._targets}
+        missed = [
+            f"gates trained to keep a share of {target:g} keep {kept:.3f} of the calibration clips' channels; train "
+            "longer or raise `target_weight`"
+            for target, kept in reached.items()
+            if abs(kept - target) > TARGET_TOLERANCE
+        ]
         return {
             "data": self._data.description,
             "skipped_files": len(self._data.skipped),
             "algorithmic_delay_ms": self._shape.delay_ms,
             "clips": {split: len(self._data.evaluation[split]) for split in ("validation", "test")},
-            "kept_share_reached": {f"{target:g}": self._enhancer.reached(target) for target in self._targets},
+            "kept_share_reached": {f"{target:g}": round(kept, 4) for target, kept in reached.items()},
+            **({"targets_missed": missed} if missed else {}),
         }
 
     def evaluate(

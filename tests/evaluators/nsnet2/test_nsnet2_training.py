@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from nsnet2_cases import tiny
+from torch import Tensor
 
 from evaluators.errors import EvaluationError
 from evaluators.nsnet2.exit_losses import draw_staying, exit_losses
@@ -18,8 +19,9 @@ from evaluators.nsnet2.trainer import TYPICAL_DEVIATION, TYPICAL_MEAN, Trainer, 
 from evaluators.nsnet2.training import CHECKPOINT_FILE, WEIGHTS_FILE, train
 from evaluators.nsnet2.training_options import TrainingOptions
 from evaluators.progress import Silent
-from evaluators.speech.mixtures import batch
+from evaluators.speech.mixtures import Batch, batch
 from evaluators.speech.sound import Samples
+from evaluators.speech.stft import log_power
 from evaluators.training.spectral_loss import Targets, frame_losses, level_gains, prepare_batch
 
 SHAPE = NsNet2Shape(8, 8, 8, EARLY_EXITS)
@@ -69,9 +71,13 @@ def test_the_level_of_the_recording_does_not_matter_to_the_targets():
     assert level_gains(np.zeros((1, 1000), np.float32))[0] == pytest.approx(1000.0)
 
 
-def replace_scale(noisy: Samples, clean: Samples, gain: float) -> object:
-    from evaluators.speech.mixtures import Batch
+def read_batch(examples: Batch) -> tuple[Tensor, Targets]:
+    """What the network reads, and what it should make of it."""
+    spectra, targets = prepare_batch(examples, "cpu")
+    return log_power(spectra), targets
 
+
+def replace_scale(noisy: Samples, clean: Samples, gain: float) -> object:
     scale = np.float32(gain)
     return Batch((scale * noisy)[None], (scale * clean)[None])
 
@@ -79,7 +85,7 @@ def replace_scale(noisy: Samples, clean: Samples, gain: float) -> object:
 @pytest.mark.parametrize("is_split", [True, False])
 def test_losses_where_all_frames_stay_are_those_of_the_fixed_exits(is_split):
     network = tiny(is_split=is_split)
-    x, targets = prepare_batch(batch(Examples(), range(2)), "cpu")
+    x, targets = read_batch(batch(Examples(), range(2)))
     staying = {e: torch.ones(x.shape[:2], dtype=torch.bool) for e in EARLY_EXITS}
     found = exit_losses(network, x, targets, staying)
     for exit_, mask in network.all_masks(x).items():
@@ -92,7 +98,7 @@ def test_losses_where_all_frames_stay_are_those_of_the_fixed_exits(is_split):
 @pytest.mark.parametrize("is_split", [True, False])
 def test_states_wait_for_frames_that_leave(is_split):
     network = tiny(is_split=is_split, exits=("fc1",))
-    x, targets = prepare_batch(batch(Examples(), [5]), "cpu")
+    x, targets = read_batch(batch(Examples(), [5]))
     stays = torch.zeros(x.shape[:2], dtype=torch.bool)
     stays[0, [1, 2, 7, 11]] = True
     found = exit_losses(network, x, targets, {"fc1": stays})
@@ -103,7 +109,7 @@ def test_states_wait_for_frames_that_leave(is_split):
 
 def test_an_earlier_exit_does_not_learn_from_the_order_of_exits():
     network = tiny()
-    x, targets = prepare_batch(batch(Examples(), range(2)), "cpu")
+    x, targets = read_batch(batch(Examples(), range(2)))
     staying = draw_staying(EARLY_EXITS, *x.shape[:2], 1.0, torch.Generator().manual_seed(0))
     regressions = exit_losses(network, x, targets, staying).regressions
     sum(regressions.values()).backward()
@@ -135,7 +141,7 @@ def test_phases_train_every_parameter_once(is_split, exits):
 def test_training_lowers_the_loss_of_every_exit(scheme):
     options = OPTIONS.model_copy(update={"epochs": 8, "updates_per_epoch": 10, "scheme": scheme, "skipping": 0.0})
     trainer = Trainer(SHAPE, Examples(), options, "cpu")
-    x, targets = prepare_batch(batch(Examples(), range(1000, 1008)), "cpu")
+    x, targets = read_batch(batch(Examples(), range(1000, 1008)))
 
     def losses() -> dict[str, float]:
         with torch.no_grad():
