@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from cost_models import Workload, workload_costs
+from evaluators.clip_tables import checked_clips
 from evaluators.fsenet.pruning import Pruning, knobs, pruning
 from evaluators.fsenet.shape import PRESETS, Features, FsenetShape, Gating, Preset
 from evaluators.fsenet.training_options import TrainingOptions
@@ -156,7 +157,9 @@ class ConvFsenetSystem:
                 FETCHED: weight_bytes_per_inference(workload) * FRAMES_PER_SECOND / 1e6,
             }
             metrics = {**scores.table.means(), **work}
-            measurements.append(Measurement(metrics, activity, scores.table.standard_errors()))
+            measurements.append(
+                Measurement(metrics, activity, scores.table.standard_errors(), checked_clips(scores.table.rows()))
+            )
         return measurements
 
     def costs(self, configuration: Configuration) -> Mapping[str, float]:

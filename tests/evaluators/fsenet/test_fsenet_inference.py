@@ -133,9 +133,7 @@ def test_static_rules_keep_the_largest() -> None:
 def test_silent_calibration_data_is_an_error() -> None:
     network = folded(tiny())
     silent = torch.zeros(2, 50, 8)
-    with pytest.raises(
-        EvaluationError, match=r"stack0_block0: the gate's scores are the same in most .* data silent"
-    ):
+    with pytest.raises(EvaluationError, match=r"stack0_block0: the gate's scores are the same in most .* data silent"):
         calibrated("stack0_block0", network.blocks[0], "dynamic", 0.5, silent, torch.ones(2, 50, dtype=torch.bool))
 
 
