@@ -69,6 +69,18 @@ class Problem:
         """The same, of a workload that is there already."""
         return {**workload_costs(workload, self.target), **self.system.costs(configuration)}
 
+    def exact_costs(self, configuration: Configuration) -> dict[str, float]:
+        """The costs that no measurement can change."""
+        workload = self.system.workload(configuration)
+        return exact_part(self.costs_of(workload, configuration), workload)
+
+
+def exact_part(costs: Mapping[str, float], workload: Workload) -> dict[str, float]:
+    """The costs that no measurement can change: all of them, but for dynamic networks' expected ones."""
+    if not workload.is_dynamic:
+        return dict(costs)
+    return {n: value for n, value in costs.items() if n not in ACTIVITY_COSTS and f"{n}_worst" not in costs}
+
 
 class SearchLoop:
     """Runs a search in generations; the same study gives the same records, whoever evaluates.
@@ -196,16 +208,9 @@ class SearchLoop:
         return self._measured(replace(draft, cached=True), measurement)
 
     def _exact_costs(self, draft: TrialRecord) -> dict[str, float]:
-        """The costs that no measurement can change: all of them, but for dynamic networks' expected ones."""
         workload = self._problem.system.workload(draft.configuration)
         costs = self._worst_costs[draft.trial] = self._problem.costs_of(workload, draft.configuration)
-        if workload.is_dynamic:
-            return {
-                name: value
-                for name, value in costs.items()
-                if name not in ACTIVITY_COSTS and f"{name}_worst" not in costs
-            }
-        return costs
+        return exact_part(costs, workload)
 
     def _completed(self, draft: TrialRecord, outcome: Outcome) -> TrialRecord:
         timed = replace(draft, seconds=round(outcome.seconds, 6), worker=outcome.worker)

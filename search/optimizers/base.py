@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -32,6 +32,19 @@ class Observation:
 
 
 @dataclass(frozen=True)
+class Foretold:
+    """What is exact of a configuration before anything is evaluated.
+
+    Attributes:
+        values: Objectives, minimized, in the study's order; NaN where only an evaluation tells.
+        violation: Sum of the relative violations of the constraints on exact costs.
+    """
+
+    values: tuple[float, ...]
+    violation: float = 0.0
+
+
+@dataclass(frozen=True)
 class SearchProblem:
     """What an optimizer knows of a study before the first evaluation.
 
@@ -39,11 +52,13 @@ class SearchProblem:
         space: The configurations to choose from.
         n_objectives: Length of the observed values.
         has_constraints: Whether observations can have a violation.
+        foretell: Tells what is exact of a configuration; None if nothing is.
     """
 
     space: Space
     n_objectives: int
     has_constraints: bool = False
+    foretell: Callable[[Configuration], Foretold] | None = None
 
 
 class Optimizer(Protocol):

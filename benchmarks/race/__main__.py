@@ -1,0 +1,49 @@
+"""Our guided search against the well-known optimizers, at equal numbers of unique evaluations.
+
+    python -m benchmarks.race --out DIR [--groups gru toy general speech] [--problems digits ...]
+        [--contestants guided "Optuna TPE" ...] [--seeds 11] [--evaluations N] [--tables DIR]
+
+Results are appended to DIR/results.jsonl, so that an interrupted race goes on where it stopped; evaluations are kept
+there too, and no contestant repeats what another has measured. Repeats are answered and not counted. `--tables` writes
+medians, quartiles and plots of what is there. Studies on data look under TINYPARETO_DATA.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from benchmarks.race.entries import CONTESTANTS, GROUPS, PROBLEMS
+from benchmarks.race.results import Results
+from benchmarks.race.running import make_reference, run_missing
+
+REFERENCED = {"gru", "speech", "toy"}
+"""Groups whose tables are in per cent of a reference front."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--groups", nargs="+", choices=GROUPS, default=list(GROUPS))
+    parser.add_argument("--problems", nargs="+", choices=PROBLEMS, metavar="PROBLEM")
+    parser.add_argument("--contestants", nargs="*", choices=CONTESTANTS, default=list(CONTESTANTS), metavar="NAME")
+    parser.add_argument("--seeds", type=int, default=11)
+    parser.add_argument("--evaluations", type=int, help="at most so many")
+    parser.add_argument("--references", action="store_true", help="also make the reference fronts that are missing")
+    parser.add_argument("--tables", type=Path, help="write tables and plots into this folder")
+    options = parser.parse_args()
+    results = Results(options.out)
+    problems = options.problems or [problem for group in options.groups for problem in GROUPS[group]]
+    run_missing(results, problems, options.contestants, options.seeds, options.evaluations)
+    if options.references:
+        for problem in problems:
+            if any(problem in GROUPS[group] for group in REFERENCED):
+                make_reference(results, problem)
+    if options.tables:
+        from benchmarks.race.tables import write_tables
+
+        write_tables(results, options.tables)
+
+
+if __name__ == "__main__":
+    main()

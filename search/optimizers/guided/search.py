@@ -1,0 +1,280 @@
+"""Guided search: exact costs, models of what is uncertain, and the candidates that promise most hypervolume.
+
+Each batch: fit a surrogate to every uncertain objective; start a pool from the front, the knapsack's seeds and the last
+pool; improve it by moves, swaps and crossover; take the candidates with the largest hypervolume improvement, each
+counted as found before the next is chosen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+from threadpoolctl import threadpool_limits
+
+from search.optimizers.base import Observation, SearchProblem, Unseen
+from search.optimizers.guided.damage import DamageScale
+from search.optimizers.guided.data import Data
+from search.optimizers.guided.encoding import Codes, Encoding
+from search.optimizers.guided.feasibility import Feasibility
+from search.optimizers.guided.improvement import Improvement, Spread
+from search.optimizers.guided.knapsack import Knapsack
+from search.optimizers.guided.known_costs import KnownCosts
+from search.optimizers.guided.start_design import one_at_a_time, spread_out
+from search.optimizers.guided.surrogate import Belief, Surrogate
+from search.optimizers.guided.variation import Variation
+from search.pareto import hypervolume
+from spaces import Configuration, Options
+
+Floats = NDArray[np.float64]
+SMALL_SPACE = 2_000
+"""Spaces up to this size are scored as a whole."""
+
+
+class GuidedOptions(Options):
+    """Options of `guided`."""
+
+    batch: int = Field(default=10, ge=1, le=1000, description="configurations evaluated together")
+    start: int | None = Field(default=None, ge=1, description="first configurations; none: by the number of knobs")
+    rounds: int = Field(default=6, ge=1, le=100, description="rounds of the inner search")
+    pool: int = Field(default=250, ge=20, le=10_000, description="candidates that survive a round")
+
+
+class GuidedSearch:
+    """Model-based search that knows costs beforehand.
+
+    Args:
+        problem: What is searched.
+        options: See `GuidedOptions`.
+        seed: Of every random draw.
+    """
+
+    def __init__(self, problem: SearchProblem, options: GuidedOptions, seed: int) -> None:
+        self.batch_size = options.batch
+        self._options = options
+        self._rng = np.random.default_rng(seed)
+        self._unseen = Unseen(problem.space, self._rng)
+        self._encoding = Encoding(problem.space)
+        self._data = Data(self._encoding, problem.n_objectives)
+        self._problem = problem
+        self._costs: KnownCosts | None = None
+        self._is_ready = False
+        self._pending: dict[bytes, Codes] = {}
+        self._last_pool: Codes = np.empty((0, self._encoding.n_knobs))
+        self.gain = np.inf
+        """Hypervolume that the last batch promised, as a share of what there is; infinite before the first model."""
+
+    def ask(self, n: int) -> list[Configuration]:
+        """The most promising configurations; random ones where the model has nothing to say."""
+        with threadpool_limits(1):  # sums in another order would give other proposals on other machines
+            self._prepare()
+            found = self._from_start(n)
+            if len(found) < n and not self._unseen.is_exhausted and self._data.is_measured.sum() >= 2:
+                found += self._from_model(n - len(found))
+        while len(found) < n and (drawn := self._unseen.draw()) is not None:
+            found.append(drawn)
+        codes = self._encoding.codes(found)
+        self._pending |= {key: row[None] for key, row in zip(self._encoding.keys(codes), codes, strict=True)}
+        return found
+
+    def tell(self, observations: Sequence[Observation]) -> None:
+        """Learn; what was told before is ignored."""
+        for observation in observations:
+            self._unseen.add(observation.configuration)
+        self._data.add(observations)
+        for key in self._encoding.keys(self._encoding.codes([o.configuration for o in observations])):
+            self._pending.pop(key, None)
+
+    def _prepare(self) -> None:
+        """What needs exact costs: only when the first question comes is the system sure to be prepared."""
+        if self._is_ready:
+            return
+        self._is_ready = True
+        encoding, problem = self._encoding, self._problem
+        self._is_exact = np.zeros(problem.n_objectives, dtype=bool)
+        self._knapsack: Knapsack | None = None
+        scale: DamageScale | None = None
+        if problem.foretell is not None and encoding.n_knobs:
+            self._costs = KnownCosts(encoding, problem.foretell, self._rng)
+            self._is_exact = self._costs.is_exact
+            if self._is_exact.any():
+                self._knapsack = Knapsack(encoding, self._costs)
+                scale = DamageScale(encoding, self._knapsack.is_dear_above)
+        self._surrogates = {j: Surrogate(encoding, scale) for j in np.flatnonzero(~self._is_exact)}
+        self._feasibility = Feasibility(encoding)
+        self._variation = Variation(encoding, self._rng)
+        self._start = list(self._start_design())
+
+    def _start_design(self) -> Codes:
+        encoding = self._encoding
+        if encoding.n_knobs == 0:
+            return np.empty((0, 0))
+        if self._is_exact.any():
+            rows = one_at_a_time(encoding, self._rng)
+        else:
+            rows = spread_out(encoding, min(max(2 * encoding.n_knobs, 10), 40), self._rng)
+        return rows if self._options.start is None else rows[: self._options.start]
+
+    def _from_start(self, n: int) -> list[Configuration]:
+        found: list[Configuration] = []
+        while self._start and len(found) < n:
+            row = self._start.pop(0)
+            configuration = self._encoding.space.decode(row)
+            if self._is_allowed(row[None]) and self._unseen.add(configuration):
+                found.append(configuration)
+        return found
+
+    def _is_allowed(self, row: Codes) -> bool:
+        return self._costs is None or self._costs(row)[1][0] <= 0
+
+    def _from_model(self, n: int) -> list[Configuration]:
+        beliefs = self._beliefs()
+        judge = _Judge(self, beliefs)
+        pool = self._improved_pool(judge, beliefs)
+        return self._batch(judge, pool, n)
+
+    def _beliefs(self) -> dict[int, Belief]:
+        rows = self._data.for_model()
+        known = np.zeros(len(self._data), dtype=bool)
+        if self._costs is not None:
+            known = ~self._data.is_measured & (self._data.violations > 0)
+        self._feasibility.fit(self._data, known)
+        return {j: s.fit(self._data.codes[rows], self._data.values[rows, j]) for j, s in self._surrogates.items()}
+
+    def _improved_pool(self, judge: _Judge, beliefs: dict[int, Belief]) -> Codes:
+        encoding = self._encoding
+        size = encoding.space.size
+        if size is not None and size <= SMALL_SPACE:
+            return self._new(encoding.codes(list(encoding.space.enumerate())))
+        best = self._data.by_rank(np.flatnonzero(self._data.is_measured))[: self._options.pool // 2]
+        parts = [self._data.codes[best], self._last_pool]
+        if self._knapsack is not None:
+            parts += [self._knapsack.seeds(b.damage) for b in beliefs.values() if b.damage is not None]
+        parts.append(spread_out(encoding, 50, self._rng))
+        pool = np.unique(np.concatenate(parts), axis=0)
+        scores, along = judge(pool)
+        for _ in range(self._options.rounds):
+            order = np.argsort(along, kind="stable")
+            pool, scores, along = pool[order], scores[order], along[order]
+            children = np.unique(self._variation.children(pool, self._options.pool), axis=0)
+            more, more_along = judge(children)
+            pool = np.concatenate([pool, children])
+            scores, along = np.r_[scores, more], np.r_[along, more_along]
+            kept = self._survivors(pool, scores, along)
+            pool, scores, along = pool[kept], scores[kept], along[kept]
+        self._last_pool = pool[np.argsort(-scores, kind="stable")][: self._options.pool // 3]
+        return self._new(pool)
+
+    def _survivors(self, pool: Codes, scores: Floats, along: Floats) -> NDArray[np.intp]:
+        """The best by score, and a few of every stretch of the cost axis; of equal rows one."""
+        first = np.unique(pool, axis=0, return_index=True)[1]
+        by_score = first[np.argsort(-scores[first], kind="stable")]
+        bins = np.zeros(len(pool), dtype=int)
+        if np.ptp(along) > 0:
+            bins = np.minimum((25 * (along - along.min()) / np.ptp(along)).astype(int), 24)
+        few = [i for b in range(25) for i in by_score[bins[by_score] == b][:4]]
+        return np.unique(np.r_[by_score[: self._options.pool // 2], np.array(few, dtype=np.intp)])
+
+    def _new(self, codes: Codes) -> Codes:
+        is_new = [self._encoding.space.decode(row) in self._unseen for row in codes]
+        return codes[np.array(is_new, dtype=bool)]
+
+    def _batch(self, judge: _Judge, pool: Codes, n: int) -> list[Configuration]:
+        chosen: list[Configuration] = []
+        shortlist = judge.shortlist(pool, max(40, 12 * n))
+        total = 0.0
+        rows: list[Codes] = []
+        while len(chosen) < n and len(shortlist):
+            scores = judge.with_pending(shortlist, rows)
+            place = int(np.argmax(scores))
+            if scores[place] <= 0 and chosen:
+                break
+            row = shortlist[place]
+            total += float(scores[place])
+            configuration = self._encoding.space.decode(row)
+            if self._unseen.add(configuration):
+                chosen.append(configuration)
+                rows.append(row[None])
+            shortlist = np.delete(shortlist, place, axis=0)
+        self.gain = total / judge.hypervolume if judge.hypervolume > 0 else np.inf
+        return chosen
+
+
+class _Judge:
+    """Scores candidates by what they would add to the front."""
+
+    def __init__(self, search: GuidedSearch, beliefs: dict[int, Belief]) -> None:
+        self._search = search
+        self._beliefs = beliefs
+        data = search._data
+        self._front = data.values[data.front()]
+        self._has_front = len(self._front) > 0
+        measured = data.values[data.is_measured]
+        self._corner = _corner(self._front if self._has_front else measured, measured)
+        self._is_certain = bool(search._is_exact.any()) and len(beliefs) == 1
+        pending = list(search._pending.values())
+        if pending and self._has_front:
+            self._front = np.concatenate([self._front, self.means(np.concatenate(pending))])
+        self._improvement = Improvement(self._front, self._corner)
+        self.hypervolume = hypervolume(self._front, self._corner)
+
+    def __call__(self, codes: Codes, is_screening: bool = True) -> tuple[Floats, Floats]:
+        """Scores, and the place along the cost axis (of the first objective where nothing is exact)."""
+        spreads, violations = self._spreads(codes, is_screening)
+        chance = self._search._feasibility(codes)
+        gain = self._improvement(spreads) * chance if self._has_front else chance
+        axis = int(np.argmax(self._search._is_exact)) if self._search._is_exact.any() else 0
+        along = spreads[axis].values @ spreads[axis].weights
+        # What breaks a constraint on costs is never proposed, as long as there is anything else.
+        return np.where(violations > 0, -violations, gain), along
+
+    def means(self, codes: Codes) -> Floats:
+        """Predicted values, shape (n, n_objectives)."""
+        exact = None if self._search._costs is None else self._search._costs(codes)[0]
+        columns = [
+            self._beliefs[j].mean(codes) if exact is None or j in self._beliefs else exact[:, j]
+            for j in range(len(self._search._is_exact))
+        ]
+        return np.array(columns).T
+
+    def shortlist(self, codes: Codes, n: int) -> Codes:
+        """The best candidates with their true costs."""
+        if len(codes) == 0:
+            return codes
+        scores, _ = self(codes)
+        best = codes[np.argsort(-scores, kind="stable")[: 2 * n]]
+        scores, _ = self(best, is_screening=False)
+        kept = np.argsort(-scores, kind="stable")[:n]
+        if self._search._costs is not None:
+            allowed = scores[kept] >= 0
+            kept = kept[allowed] if allowed.any() else kept
+        return best[kept]
+
+    def with_pending(self, codes: Codes, chosen: list[Codes]) -> Floats:
+        """Scores after what was chosen for the same batch is counted as found."""
+        if chosen and self._has_front:
+            added = self.means(chosen[-1])
+            self._front = np.concatenate([self._front, added])
+            self._improvement = Improvement(self._front, self._corner)
+        return self(codes, is_screening=False)[0]
+
+    def _spreads(self, codes: Codes, is_screening: bool) -> tuple[list[Spread], Floats]:
+        violations = np.zeros(len(codes))
+        exact: Floats = np.empty((len(codes), 0))
+        if self._search._costs is not None:
+            costs = self._search._costs
+            exact, violations = costs.screened(codes) if is_screening else costs(codes)
+        spreads = [
+            self._beliefs[j].spread(codes, self._is_certain) if j in self._beliefs else Spread.exact(exact[:, j])
+            for j in range(len(self._search._is_exact))
+        ]
+        return spreads, violations
+
+
+def _corner(front: Floats, measured: Floats) -> Floats:
+    """A tenth beyond the worst of the front; beyond that of everything where the front is a point."""
+    worst, spread = front.max(axis=0), np.ptp(front, axis=0)
+    spread = np.where(spread > 0, spread, np.ptp(measured, axis=0))
+    return np.asarray(worst + 0.1 * np.where(spread > 0, spread, np.maximum(np.abs(worst), 1.0)))

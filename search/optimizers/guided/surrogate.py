@@ -1,0 +1,115 @@
+"""What is believed of one uncertain objective: a transform, summed damages where they fit, a Gaussian process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search.optimizers.guided.damage import DamageModel, DamageScale, fit_damage
+from search.optimizers.guided.encoding import Codes, Encoding
+from search.optimizers.guided.gaussian_process import GaussianProcess, Hyperparameters, fit_hyperparameters
+from search.optimizers.guided.gaussian_process import log_likelihood
+from search.optimizers.guided.improvement import Spread
+from search.optimizers.guided.transforms import Transform
+
+Floats = NDArray[np.float64]
+MOST_FOR_HYPERPARAMETERS = 200
+"""Observations that hyperparameters are fitted to; the effort grows with the cube."""
+REFIT_GROWTH = 1.3
+"""Hyperparameters are fitted again when there are so many times more observations."""
+NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(7)
+WEIGHTS = WEIGHTS / WEIGHTS.sum()
+EXACT = np.ones(1)
+
+
+@dataclass(frozen=True)
+class Belief:
+    """A fitted surrogate.
+
+    Attributes:
+        transform: Of the objective.
+        damage: The mean, if there is one.
+        process: On what the mean leaves.
+    """
+
+    transform: Transform
+    damage: DamageModel | None
+    process: GaussianProcess
+
+    def mean(self, codes: Codes) -> Floats:
+        """The most probable value, shape (n,)."""
+        return self.transform.inverse(self._centre(codes) + self.process.mean(codes))
+
+    def spread(self, codes: Codes, is_certain: bool) -> Spread:
+        """The value with its uncertainty, or as if the mean were certain."""
+        if is_certain:
+            return Spread.exact(self.mean(codes))
+        mean, deviation = self.standardized(codes)
+        values = self.transform.inverse(mean[:, None] + deviation[:, None] * NODES[None, :])
+        return Spread(values, WEIGHTS)
+
+    def standardized(self, codes: Codes) -> tuple[Floats, Floats]:
+        """Mean and standard deviation of the transformed objective."""
+        mean, deviation = self.process.mean_and_deviation(codes)
+        return self._centre(codes) + mean, deviation
+
+    def _centre(self, codes: Codes) -> Floats:
+        return np.zeros(len(codes)) if self.damage is None else self.damage.predict(codes)
+
+
+class Surrogate:
+    """Learns one objective; what it remembers from fit to fit only makes the next one faster.
+
+    Args:
+        encoding: Of the knobs.
+        scale: Of damages, or None for a black box.
+    """
+
+    def __init__(self, encoding: Encoding, scale: DamageScale | None) -> None:
+        self._encoding = encoding
+        self._scale = scale
+        self._is_log = scale is not None
+        self._damage: DamageModel | None = None
+        self._hyper = Hyperparameters.default(encoding.n_knobs)
+        self._n_fitted = 0
+
+    def fit(self, codes: Codes, values: Floats) -> Belief:
+        """Fit to what is known.
+
+        Args:
+            codes: Shape (n, n_knobs), the most informative last.
+            values: Finite, shape (n,).
+        """
+        if len(values) >= max(8, REFIT_GROWTH * self._n_fitted):
+            self._n_fitted = len(values)
+            self._fit_hyperparameters(codes[-MOST_FOR_HYPERPARAMETERS:], values[-MOST_FOR_HYPERPARAMETERS:])
+        transform = Transform.fitted(values, self._is_log)
+        targets = transform(values)
+        damage = self._fitted_damage(codes, targets)
+        residual = targets if damage is None else targets - damage.predict(codes)
+        return Belief(transform, damage, GaussianProcess(self._encoding, codes, residual, self._hyper))
+
+    def _fitted_damage(self, codes: Codes, targets: Floats) -> DamageModel | None:
+        if self._scale is None:
+            return None
+        self._damage = fit_damage(self._scale, codes, targets, self._damage)
+        return self._damage
+
+    def _fit_hyperparameters(self, codes: Codes, values: Floats) -> None:
+        if self._scale is not None:
+            targets = Transform.fitted(values, True)(values)
+            damage = fit_damage(self._scale, codes, targets, self._damage)
+            self._hyper = fit_hyperparameters(self._encoding, codes, targets - damage.predict(codes), self._hyper)
+            return
+        # A black box: the transform under which the data are more probable.
+        best = -np.inf
+        for is_log in (False, True):
+            transform = Transform.fitted(values, is_log)
+            targets = transform(values)
+            hyper = fit_hyperparameters(self._encoding, codes, targets, self._hyper)
+            probability = log_likelihood(self._encoding, codes, targets, hyper) + transform.log_slope(values)
+            if probability > best:
+                best, self._is_log, chosen = probability, is_log, hyper
+        self._hyper = chosen
