@@ -18,7 +18,7 @@ from search.executors import Executor, Job, Outcome
 from search.front import is_feasible, reference_point
 from search.journal import Journal
 from search.objectives import Objectives
-from search.optimizers import Observation, Optimizer
+from search.optimizers import Foretold, Observation, Optimizer
 from search.pareto import FrontTracker
 from search.records import TrialRecord
 from search.spec import Budget
@@ -80,6 +80,12 @@ def exact_part(costs: Mapping[str, float], workload: Workload) -> dict[str, floa
     if not workload.is_dynamic:
         return dict(costs)
     return {n: value for n, value in costs.items() if n not in ACTIVITY_COSTS and f"{n}_worst" not in costs}
+
+    def foretell(self, configuration: Configuration) -> Foretold:
+        """What is exact of the objectives and constraints before the evaluation."""
+        metrics = self.system.metrics
+        costs = {n: v for n, v in self.exact_costs(configuration).items() if n not in metrics}
+        return Foretold(self.objectives.minimized_known(costs), total_violation(self.constraints, costs))
 
 
 class SearchLoop:

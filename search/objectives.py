@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -27,6 +28,10 @@ class Objectives:
     def minimized(self, record: TrialRecord) -> tuple[float, ...]:
         """The record's objective values, each so that less is better."""
         return tuple(self._sign(name) * record.value(name) for name in self.names)
+
+    def minimized_known(self, values: Mapping[str, float]) -> tuple[float, ...]:
+        """The same of what is known by name; NaN for the rest."""
+        return tuple(self._sign(name) * values.get(name, math.nan) for name in self.names)
 
     def matrix(self, records: Sequence[TrialRecord]) -> NDArray[np.float64]:
         """Minimized values of several records, shape (n_records, n_objectives)."""

@@ -157,7 +157,7 @@ def _search(study: Study, directory: RunDirectory, fresh: bool, monitor: Monitor
             known = {(r.trial, r.split): r for r in earlier.records}
             kind = AsynchronousLoop if spec.executor.mode == "asynchronous" else SearchLoop
             loop = kind(problem, executor, journal, cache, known, monitor)
-            loop.search(study.optimizer(), study.spec.budget)
+            loop.search(study.optimizer(problem.foretell), study.spec.budget)
             front = front_records(directory.read_facts(), loop.records)
             loop.score([r for r in [*front, *baseline_records(loop.records)] if r.state == "done"])
     finally:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from evaluators.system import System
 from search.document import Document, read_document
 from search.errors import SpecError
 from search.objectives import Objectives
-from search.optimizers import OPTIMIZERS, Optimizer, SearchProblem
+from search.optimizers import OPTIMIZERS, Foretold, Optimizer, SearchProblem
 from search.run_directory import RunDirectory
 from search.spec import SpecReader, StudySpec
 from search.targets import cost_names, study_target, unknown_cost
@@ -92,10 +92,14 @@ class Study:
         """The objectives with their directions."""
         return Objectives(self.spec.objectives, {name: self._direction(name) for name in self.spec.objectives})
 
-    def optimizer(self) -> Optimizer:
-        """A fresh optimizer."""
+    def optimizer(self, foretell: Callable[[Configuration], Foretold] | None = None) -> Optimizer:
+        """A fresh optimizer.
+
+        Args:
+            foretell: Tells what is exact of a configuration, see `search.loop.Problem`.
+        """
         chosen = self.spec.optimizer
-        problem = SearchProblem(self.space, len(self.spec.objectives), bool(self.spec.constraints))
+        problem = SearchProblem(self.space, len(self.spec.objectives), bool(self.spec.constraints), foretell)
         return OPTIMIZERS[chosen.name].create(problem, chosen.options, chosen.seed)
 
     def configuration(self, settings: Mapping[str, Value]) -> Configuration:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from benchmarks.race.problem import Ledger, RaceProblem
 from search.optimizers import OPTIMIZERS, Foretold, Observation, SearchProblem
-from spaces import Categorical, Configuration, Continuous, Ordered
+from spaces import Categorical, Continuous, Ordered
 
 Contestant = Callable[[Ledger, int], None]
 """Asks the ledger until it says `SpentError`; the second argument is the seed."""
@@ -28,7 +28,9 @@ def ours(name: str, ledger: Ledger, seed: int) -> None:
     foretell = None if costs is None else lambda c: Foretold(costs(c))
     searched = SearchProblem(problem.space, problem.n_objectives, problem.is_constrained, foretell)
     optimizer = entry.create(searched, entry.options(), seed)
-    optimizer.tell(ledger.evaluate([c for _, c in problem.space.homogeneous()]))
+    # The diagonal of a general problem holds an end of its front more often than not: no gift from us.
+    is_study = problem.costs is not None or problem.space.size is not None
+    optimizer.tell(ledger.evaluate([c for _, c in problem.space.homogeneous()] if is_study else []))
     while asked := optimizer.ask(optimizer.batch_size):
         optimizer.tell(ledger.evaluate(asked))
 
@@ -141,7 +143,9 @@ def pymoo_search(is_third: bool, ledger: Ledger, seed: int) -> None:
             if raced.is_constrained:
                 out["G"] = np.array([[o.violation] for o in observed])
 
-    minimize(Coded(), _pymoo_algorithm(is_third, raced.n_objectives, bool(is_listed.all())), ("n_gen", 10**6), seed=seed)
+    minimize(
+        Coded(), _pymoo_algorithm(is_third, raced.n_objectives, bool(is_listed.all())), ("n_gen", 10**6), seed=seed
+    )
 
 
 def _pymoo_algorithm(is_third: bool, n_objectives: int, is_integer: bool) -> Any:
@@ -184,7 +188,9 @@ def deap_nsga2(ledger: Ledger, seed: int) -> None:
         return one
 
     def drawn() -> Any:
-        return made([random.random() if real else random.randint(0, int(u)) for real, u in zip(is_real, upper, strict=True)])
+        return made(
+            [random.random() if real else random.randint(0, int(u)) for real, u in zip(is_real, upper, strict=True)]
+        )
 
     def evaluate(individuals: list[Any]) -> list[Any]:
         observed = ledger.evaluate([space.decode(np.array(i, dtype=float)) for i in individuals])
@@ -218,4 +224,6 @@ def deap_nsga2(ledger: Ledger, seed: int) -> None:
 
 def _penalized(observation: Observation) -> tuple[float, ...]:
     """DEAP knows no constraints; its guide adds a large penalty."""
-    return tuple(v + (1e6 * (1 + observation.violation) if observation.violation else 0.0) for v in observation.values or ())
+    return tuple(
+        v + (1e6 * (1 + observation.violation) if observation.violation else 0.0) for v in observation.values or ()
+    )

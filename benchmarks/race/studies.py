@@ -80,12 +80,7 @@ class Measured:
 
 def exact_values(study: Study, configuration: Configuration) -> tuple[float, ...]:
     """Minimized objectives that are exact before the evaluation; NaN for the others."""
-    costs = _problem(study).exact_costs(configuration)
-    objectives = study.objectives
-    return tuple(
-        costs[name] * (1 if objectives.directions[name] == "min" else -1) if name in costs else float("nan")
-        for name in objectives.names
-    )
+    return _problem(study).foretell(configuration).values
 
 
 def _problem(study: Study) -> Problem:

@@ -89,7 +89,9 @@ def fit_damage(scale: DamageScale, codes: Codes, targets: Floats, start: DamageM
     """Fit to standardized targets, from an earlier fit if there is one."""
     power, labels = scale(codes)
     n_knobs = power.shape[1]
-    prior = np.r_[float(np.median(targets)), np.log(0.5), -4.0, float(targets.max()), np.zeros(n_knobs), np.ones(n_knobs)]
+    prior = np.r_[
+        float(np.median(targets)), np.log(0.5), -4.0, float(targets.max()), np.zeros(n_knobs), np.ones(n_knobs)
+    ]
     prior = np.r_[prior, np.zeros(scale.n_labels)]
     spread = np.r_[2.0, 0.7, 3.0, 0.5, np.full(n_knobs, 1.5), np.full(n_knobs, 0.3), np.full(scale.n_labels, 2.0)]
 

@@ -43,7 +43,7 @@ class Hyperparameters:
 
     def vector(self) -> Floats:
         """As one vector."""
-        return np.r_[self.log_lengths, self.log_additive, self.log_joint, self.log_noise]
+        return np.asarray(np.r_[self.log_lengths, self.log_additive, self.log_joint, self.log_noise])
 
     @classmethod
     def from_vector(cls, vector: Floats) -> Hyperparameters:

@@ -63,7 +63,9 @@ class Improvement:
         self._edges = [np.r_[np.unique(inside[:, k]), corner[k]] for k in range(len(corner))]
         places = np.array([np.searchsorted(e, inside[:, k]) for k, e in enumerate(self._edges)]).T
         boxes = _boxes(places.reshape(-1, len(corner)).astype(np.intp), [len(e) - 1 for e in self._edges])
-        self._lower, self._upper = (np.array(part, dtype=np.intp).reshape(-1, len(corner)) for part in zip(*boxes))
+        self._lower, self._upper = (
+            np.array(part, dtype=np.intp).reshape(-1, len(corner)) for part in zip(*boxes, strict=True)
+        )
 
     def __call__(self, objectives: Sequence[Spread]) -> Floats:
         """Expected improvement of each point, shape (n_points,)."""

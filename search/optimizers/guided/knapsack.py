@@ -55,7 +55,9 @@ class Knapsack:
         rows = np.array([levels[np.minimum(np.arange(widest), len(levels) - 1)] for levels in self._levels]).T
         logs = model.log_damages(rows)
         damages = np.exp(logs - logs.max())
-        found = [self._solve([d[: len(s)] for d, s in zip(damages.T, self._shares, strict=True)], w) for w in self._weights]
+        found = [
+            self._solve([d[: len(s)] for d, s in zip(damages.T, self._shares, strict=True)], w) for w in self._weights
+        ]
         return np.unique(np.concatenate(found), axis=0)
 
     def _solve(self, damages: list[Floats], weights: Floats) -> Codes:

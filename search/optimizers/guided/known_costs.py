@@ -71,4 +71,4 @@ class KnownCosts:
         return np.asarray(table) if np.all(error <= GOOD * np.ptp(known, axis=0) + 1e-12) else None
 
     def _features(self, codes: Codes) -> Floats:
-        return np.c_[np.ones(len(codes)), self._encoding.additive(codes)]
+        return np.asarray(np.c_[np.ones(len(codes)), self._encoding.additive(codes)])

@@ -102,7 +102,7 @@ class GuidedSearch:
             if self._is_exact.any():
                 self._knapsack = Knapsack(encoding, self._costs)
                 scale = DamageScale(encoding, self._knapsack.is_dear_above)
-        self._surrogates = {j: Surrogate(encoding, scale) for j in np.flatnonzero(~self._is_exact)}
+        self._surrogates = {int(j): Surrogate(encoding, scale) for j in np.flatnonzero(~self._is_exact)}
         self._feasibility = Feasibility(encoding)
         self._variation = Variation(encoding, self._rng)
         self._start = list(self._start_design())
@@ -175,7 +175,8 @@ class GuidedSearch:
         if np.ptp(along) > 0:
             bins = np.minimum((25 * (along - along.min()) / np.ptp(along)).astype(int), 24)
         few = [i for b in range(25) for i in by_score[bins[by_score] == b][:4]]
-        return np.unique(np.r_[by_score[: self._options.pool // 2], np.array(few, dtype=np.intp)])
+        kept = np.r_[by_score[: self._options.pool // 2], np.array(few, dtype=np.intp)]
+        return np.asarray(np.unique(kept), dtype=np.intp)
 
     def _new(self, codes: Codes) -> Codes:
         is_new = [self._encoding.space.decode(row) in self._unseen for row in codes]

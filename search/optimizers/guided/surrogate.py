@@ -9,8 +9,12 @@ from numpy.typing import NDArray
 
 from search.optimizers.guided.damage import DamageModel, DamageScale, fit_damage
 from search.optimizers.guided.encoding import Codes, Encoding
-from search.optimizers.guided.gaussian_process import GaussianProcess, Hyperparameters, fit_hyperparameters
-from search.optimizers.guided.gaussian_process import log_likelihood
+from search.optimizers.guided.gaussian_process import (
+    GaussianProcess,
+    Hyperparameters,
+    fit_hyperparameters,
+    log_likelihood,
+)
 from search.optimizers.guided.improvement import Spread
 from search.optimizers.guided.transforms import Transform
 

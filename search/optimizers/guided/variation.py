@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from search.optimizers.guided.encoding import Codes, Encoding
 
+Floats = NDArray[np.float64]
 MOST_MOVED = 3
 """Knobs that a move changes at most."""
 STRIDES = (0.3, 0.1, 0.03, 0.01)
@@ -51,12 +52,18 @@ class Variation:
         return self._encoding.rounded(rows)
 
     def _moved(
-        self, values: NDArray[np.float64], knobs: NDArray[np.intp], sign: NDArray[np.float64], stride: NDArray[np.float64]
+        self,
+        values: NDArray[np.float64],
+        knobs: NDArray[np.intp],
+        sign: NDArray[np.float64],
+        stride: NDArray[np.float64],
     ) -> NDArray[np.float64]:
         upper = self._encoding.upper[knobs]
         real = values + sign * np.abs(self._rng.normal(size=len(values))) * stride
         label = np.floor(self._rng.random(len(values)) * (upper + 1))
         listed = np.where(self._encoding.is_label[knobs], label, values + sign)
         # At an end, a level turns back.
-        listed = np.where(listed < 0, np.minimum(1.0, upper), np.where(listed > upper, np.maximum(upper - 1, 0), listed))
+        listed = np.where(
+            listed < 0, np.minimum(1.0, upper), np.where(listed > upper, np.maximum(upper - 1, 0), listed)
+        )
         return np.where(self._encoding.is_real[knobs], real, listed)

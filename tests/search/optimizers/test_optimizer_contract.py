@@ -21,6 +21,7 @@ LIMITS: dict[str, dict[str, int]] = {
     "nsga3": {"population": 8},
     "tpe": {"startup": 6, "batch": 4},
     "gp": {"startup": 24, "batch": 4},
+    "guided": {"batch": 4, "start": 6, "rounds": 2, "pool": 40},
     "random": {"batch": 8},
     "exhaustive": {"batch": 8},
 }
@@ -250,6 +251,8 @@ def test_a_search_beats_random_draws(name: str) -> None:
     space = ordered_space(4 if name == "gp" else 8)
     n = {"gp": 30, "tpe": 140}.get(name, 300)
     options: dict[str, int] = {"population": 20} if name.startswith("nsga") else {"startup": 24, "batch": 6}
+    options = {"batch": 10} if name == "guided" else options
+    n = 100 if name == "guided" else n
 
     def gained(optimizer: Optimizer) -> float:
         told: list[Observation] = []
