@@ -180,7 +180,7 @@ class GuidedSearch:
 
     def _new(self, codes: Codes) -> Codes:
         is_new = [self._encoding.space.decode(row) in self._unseen for row in codes]
-        return codes[np.array(is_new, dtype=bool)]
+        return np.asarray(codes[np.array(is_new, dtype=bool)])
 
     def _batch(self, judge: _Judge, pool: Codes, n: int) -> list[Configuration]:
         chosen: list[Configuration] = []
