@@ -74,18 +74,18 @@ class Problem:
         workload = self.system.workload(configuration)
         return exact_part(self.costs_of(workload, configuration), workload)
 
+    def foretell(self, configuration: Configuration) -> Foretold:
+        """What is exact of the objectives and constraints before the evaluation."""
+        metrics = self.system.metrics
+        costs = {n: v for n, v in self.exact_costs(configuration).items() if n not in metrics}
+        return Foretold(self.objectives.minimized_known(costs), total_violation(self.constraints, costs))
+
 
 def exact_part(costs: Mapping[str, float], workload: Workload) -> dict[str, float]:
     """The costs that no measurement can change: all of them, but for dynamic networks' expected ones."""
     if not workload.is_dynamic:
         return dict(costs)
     return {n: value for n, value in costs.items() if n not in ACTIVITY_COSTS and f"{n}_worst" not in costs}
-
-    def foretell(self, configuration: Configuration) -> Foretold:
-        """What is exact of the objectives and constraints before the evaluation."""
-        metrics = self.system.metrics
-        costs = {n: v for n, v in self.exact_costs(configuration).items() if n not in metrics}
-        return Foretold(self.objectives.minimized_known(costs), total_violation(self.constraints, costs))
 
 
 class SearchLoop:
