@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.race.problem import Ledger, RaceProblem
-from search.optimizers import OPTIMIZERS, Foretold, Observation, SearchProblem
+from search.optimizers import Foretold, Observation, SearchProblem
+from search.optimizers.guided import GuidedOptions, GuidedSearch
 from spaces import Categorical, Continuous, Ordered
 
 Contestant = Callable[[Ledger, int], None]
@@ -20,16 +21,15 @@ Contestant = Callable[[Ledger, int], None]
 POPULATION = 50
 
 
-def ours(name: str, ledger: Ledger, seed: int) -> None:
-    """One of our optimizers as the search loop runs it: homogeneous configurations first."""
+def guided(ledger: Ledger, seed: int) -> None:
+    """Our guided search as the search loop runs it: on studies, the homogeneous configurations come first."""
     problem = ledger.problem
-    entry = OPTIMIZERS[name]
     costs = problem.costs
     foretell = None if costs is None else lambda c: Foretold(costs(c))
     searched = SearchProblem(problem.space, problem.n_objectives, problem.is_constrained, foretell)
-    optimizer = entry.create(searched, entry.options(), seed)
+    optimizer = GuidedSearch(searched, GuidedOptions(), seed)
     # The diagonal of a general problem holds an end of its front more often than not: no gift from us.
-    is_study = problem.costs is not None or problem.space.size is not None
+    is_study = costs is not None or problem.space.size is not None
     optimizer.tell(ledger.evaluate([c for _, c in problem.space.homogeneous()] if is_study else []))
     while asked := optimizer.ask(optimizer.batch_size):
         optimizer.tell(ledger.evaluate(asked))

@@ -40,7 +40,7 @@ class Entry:
 
 
 CONTESTANTS: Mapping[str, Entry] = {
-    GUIDED: Entry(partial(contestants.ours, "guided")),
+    GUIDED: Entry(contestants.guided),
     "Optuna TPE": Entry(partial(contestants.optuna_sampler, contestants.tpe)),
     "Optuna NSGA-II": Entry(partial(contestants.optuna_sampler, contestants.optuna_nsga2)),
     "Optuna GP": Entry(partial(contestants.optuna_sampler, contestants.gp), evaluations=100, seeds=3),

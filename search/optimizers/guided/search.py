@@ -32,6 +32,9 @@ Floats = NDArray[np.float64]
 SMALL_SPACE = 2_000
 """Spaces up to this size are scored as a whole."""
 
+MOST_REFUSED = 200
+"""Random configurations in a batch that may break constraints on costs before the search gives up drawing."""
+
 
 class GuidedOptions(Options):
     """Options of `guided`."""
@@ -73,8 +76,7 @@ class GuidedSearch:
             found = self._from_start(n)
             if len(found) < n and not self._unseen.is_exhausted and self._data.is_measured.sum() >= 2:
                 found += self._from_model(n - len(found))
-        while len(found) < n and (drawn := self._unseen.draw()) is not None:
-            found.append(drawn)
+        found += self._drawn(n - len(found), is_last_resort=not found)
         codes = self._encoding.codes(found)
         self._pending |= {key: row[None] for key, row in zip(self._encoding.keys(codes), codes, strict=True)}
         return found
@@ -125,6 +127,21 @@ class GuidedSearch:
             if self._is_allowed(row[None]) and self._unseen.add(configuration):
                 found.append(configuration)
         return found
+
+    def _drawn(self, n: int, is_last_resort: bool) -> list[Configuration]:
+        """Random configurations whose costs are allowed; the least violating one where that is all there is."""
+        allowed: list[Configuration] = []
+        refused: list[tuple[float, Configuration]] = []
+        while len(allowed) < n and len(refused) < MOST_REFUSED and (drawn := self._unseen.draw()) is not None:
+            codes = self._encoding.codes([drawn])
+            violation = 0.0 if self._costs is None else float(self._costs(codes)[1][0])
+            if violation > 0:
+                refused.append((violation, drawn))
+            else:
+                allowed.append(drawn)
+        if allowed or not refused or not is_last_resort:
+            return allowed
+        return [min(refused, key=lambda pair: pair[0])[1]]
 
     def _is_allowed(self, row: Codes) -> bool:
         return self._costs is None or self._costs(row)[1][0] <= 0

@@ -1,0 +1,99 @@
+"""The guided search on problems whose answer is known, and on what users may throw at it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from search.optimizers import Foretold, Observation, SearchProblem
+from search.optimizers.guided import GuidedOptions, GuidedSearch
+from search.optimizers.guided.improvement import Improvement, Spread
+from search.pareto import hypervolume
+from spaces import Categorical, Configuration, Continuous, Ordered, Space, canonical
+
+SENSITIVITIES = np.exp(np.random.default_rng(3).normal(0, 1.5, 8))
+SIZES = np.random.default_rng(4).integers(50, 1000, 8)
+
+
+def bits_space() -> Space:
+    knobs = tuple(Ordered(f"bits.k{i}", (2, 4, 8)) for i in range(8))
+    return Space(knobs, {p.name: 8 for p in knobs})
+
+
+def toy(c: Configuration) -> tuple[float, float]:
+    bits = np.array([float(v) for v in c.values()])
+    return float(SENSITIVITIES @ 4.0**-bits), float(SIZES @ bits)
+
+
+def searched(
+    problem: SearchProblem, observe: Callable[[Configuration], Observation], n: int, seed: int = 0
+) -> list[Observation]:
+    optimizer = GuidedSearch(problem, GuidedOptions(rounds=2, pool=60), seed)
+    told = [observe(c) for _, c in problem.space.homogeneous()]
+    optimizer.tell(told)
+    while len(told) < n and (asked := optimizer.ask(10)):
+        told += (new := [observe(c) for c in asked])
+        optimizer.tell(new)
+    assert len({canonical(o.configuration) for o in told}) == len(told)
+    return told
+
+
+def test_the_exact_toy_is_solved_within_a_hundred_evaluations() -> None:
+    space = bits_space()
+    problem = SearchProblem(space, 2, foretell=lambda c: Foretold((float("nan"), toy(c)[1])))
+    told = searched(problem, lambda c: Observation(c, toy(c)), 100)
+    corner = 1.1 * np.array([SENSITIVITIES.sum() / 16, SIZES.sum() * 8.0])
+    everything = hypervolume(np.array([toy(c) for c in space.enumerate()]), corner)
+    assert hypervolume(np.array([o.values for o in told]), corner) > 0.995 * everything
+
+
+def test_what_breaks_a_constraint_on_costs_is_never_proposed() -> None:
+    bound = 0.6 * SIZES.sum() * 8
+    over = lambda c: max(toy(c)[1] - bound, 0.0) / bound  # noqa: E731
+    problem = SearchProblem(bits_space(), 2, True, lambda c: Foretold((float("nan"), toy(c)[1]), over(c)))
+    told = searched(problem, lambda c: Observation(c, None if over(c) else toy(c), over(c)), 60)
+    assert all(o.violation == 0 for o in told[3:])
+
+
+@pytest.mark.parametrize(
+    "values",
+    [(1.0, 1.0), (float("nan"), 1.0), (float("inf"), 2.0), None],
+    ids=["constant", "nan", "infinite", "failed"],
+)
+def test_values_that_say_nothing_are_survived(values: tuple[float, float] | None) -> None:
+    assert len(searched(SearchProblem(bits_space(), 2), lambda c: Observation(c, values), 40)) >= 40
+
+
+def test_hugely_different_scales_are_survived() -> None:
+    scaled = lambda c: Observation(c, (1e-12 * toy(c)[0], 1e12 * toy(c)[1]))  # noqa: E731
+    assert len(searched(SearchProblem(bits_space(), 2), scaled, 60)) >= 60
+
+
+@pytest.mark.parametrize("knobs", [(), (Ordered("a", (1, 2)),)], ids=["one point", "two points"])
+def test_tiny_spaces_come_to_an_end(knobs: tuple[Ordered, ...]) -> None:
+    space = Space((*knobs, Ordered("fixed", (8,))), {**{p.name: 1 for p in knobs}, "fixed": 8})
+    assert space.size is not None
+    assert len(searched(SearchProblem(space, 2), lambda c: Observation(c, (1.0, 2.0)), 50)) <= space.size
+
+
+def test_mixed_knobs_and_repeated_tells() -> None:
+    knobs = (Ordered("a", (1, 2, 5)), Categorical("m", ("x", "y", "z")), Continuous("r", 0.0, 1.0))
+    space = Space(knobs, {"a": 5, "m": "x", "r": 1.0})
+    observe = lambda c: Observation(c, (float(c["a"]) * float(c["r"]), float(c["m"] == "y") - float(c["r"])))  # noqa: E731
+    told = searched(SearchProblem(space, 2), observe, 50)
+    optimizer = GuidedSearch(SearchProblem(space, 2), GuidedOptions(rounds=1, pool=40), 0)
+    optimizer.tell(told + told)
+    known = {canonical(o.configuration) for o in told}
+    assert not known & {canonical(c) for c in optimizer.ask(10)}
+
+
+@pytest.mark.parametrize("n_objectives", [1, 2, 3, 4])
+def test_improvement_is_the_hypervolume_that_a_point_adds(n_objectives: int) -> None:
+    rng = np.random.default_rng(n_objectives)
+    front, corner, points = rng.random((9, n_objectives)), np.ones(n_objectives), rng.random((20, n_objectives))
+    before = hypervolume(front, corner)
+    expected = [hypervolume(np.vstack([front, p]), corner) - before for p in points]
+    found = Improvement(front, corner)([Spread.exact(column) for column in points.T])
+    assert found == pytest.approx(expected, abs=1e-12)
