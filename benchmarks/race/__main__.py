@@ -5,7 +5,7 @@
 
 Results are appended to DIR/results.jsonl, so that an interrupted race goes on where it stopped; evaluations are kept
 there too, and no contestant repeats what another has measured. Repeats are answered and not counted. `--tables` writes
-medians, quartiles and plots of what is there. Studies on data look under TINYPARETO_DATA.
+medians and quartiles of what is there. Studies on data look under TINYPARETO_DATA.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=11)
     parser.add_argument("--evaluations", type=int, help="at most so many")
     parser.add_argument("--references", action="store_true", help="also make the reference fronts that are missing")
-    parser.add_argument("--tables", type=Path, help="write tables and plots into this folder")
+    parser.add_argument("--tables", type=Path, help="write tables into this folder")
     options = parser.parse_args()
     results = Results(options.out)
     problems = options.problems or [problem for group in options.groups for problem in GROUPS[group]]

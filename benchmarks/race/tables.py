@@ -1,0 +1,48 @@
+"""Tables of a race: median and quartiles of the hypervolume after some numbers of evaluations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.race.entries import CONTESTANTS, GROUPS
+from benchmarks.race.results import STEP, Results
+
+MARKS = (50, 100, 150, 200, 300, 500, 1000)
+"""Numbers of evaluations in the tables."""
+
+
+def write_tables(results: Results, folder: Path) -> None:
+    """Write `race.md` with one table for each problem that has results."""
+    folder.mkdir(parents=True, exist_ok=True)
+    problems = [problem for group in GROUPS.values() for problem in group]
+    (folder / "race.md").write_text("\n".join(line for problem in problems for line in table(results, problem)) + "\n")
+
+
+def table(results: Results, problem: str) -> Iterator[str]:
+    """Lines of one problem: per cent of the reference front, or of the best result where there is no reference."""
+    found = [r for r in results.read().values() if r.problem == problem]
+    if not found:
+        return
+    reference = results.reference(problem)
+    unit = reference or max(r.trace[-1] for r in found) or 1.0
+    marks = [m for m in MARKS if any(len(r.trace) * STEP >= m for r in found)]
+    yield f"**{problem}** (100 = {'the reference front' if reference else 'the best single result'})\n"
+    yield "| contestant | seeds | " + " | ".join(str(m) for m in marks) + " |"
+    yield "|---|---|" + "---|" * len(marks)
+    for name in CONTESTANTS:
+        traces = [r.trace for r in found if r.contestant == name]
+        if traces:
+            cells = (_cell([100 * t[m // STEP - 1] / unit for t in traces if len(t) * STEP >= m]) for m in marks)
+            yield f"| {name} | {len(traces)} | " + " | ".join(cells) + " |"
+    yield ""
+
+
+def _cell(values: list[float]) -> str:
+    """Median, with quartiles where there are several."""
+    if not values:
+        return "-"
+    low, middle, high = np.percentile(values, [25, 50, 75])
+    return f"{middle:.1f}" if len(values) == 1 else f"{middle:.1f} ({low:.1f} to {high:.1f})"
