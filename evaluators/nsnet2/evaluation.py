@@ -7,21 +7,24 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
 
-from evaluators.nsnet2.inference import run_routes
+from evaluators.nsnet2.inference import Outcome, run_routes
+from evaluators.nsnet2.network import NsNet2
 from evaluators.nsnet2.preparation import PreparedNsNet2
 from evaluators.nsnet2.routes import Route
 from evaluators.nsnet2.shape import Exit
 from evaluators.speech.clip_scores import Score
 from evaluators.speech.evaluation_sets import EvaluationClip, EvaluationSet
+from evaluators.speech.frames import FRAME_SAMPLES
 from evaluators.speech.score_tables import ScoreTable
 from evaluators.speech.scoring import Scorable, Scorer
 from evaluators.speech.sound import Samples
-from evaluators.speech.stft import log_power, spectrum, waveform
+from evaluators.speech.stft import log_power, overlapped, spectrum, windowed_frames
 
-FRAMES_AT_ONCE = 40_000
-"""Frames times routes of a pass; each takes some six kilobytes."""
+FRAMES_AT_ONCE = 80_000
+"""Frames times routes of a pass; each takes up to three kilobytes."""
+ROWS_AT_ONCE = 1024
+"""Of masks: few enough to stay in the processor's cache on their way to the sound."""
 
 
 @dataclass(frozen=True)
@@ -104,19 +107,45 @@ def enhance(
         routes: Without repeats.
         n_leaving: For each route, takes in how many frames left at each exit.
     """
+    # Memory that is asked for anew in every pass costs more than what is done with it.
+    room = torch.empty(FRAMES_AT_ONCE, FRAME_SAMPLES)
     for numbers in _portions([len(u.spectra) for u in utterances], FRAMES_AT_ONCE // len(routes)):
-        spectra = [utterances[k].spectra for k in numbers]
-        lengths = torch.tensor([len(s) for s in spectra])
-        x = pad_sequence([log_power(s) for s in spectra], batch_first=True)
-        portion: list[Enhanced] = []
-        for r, result in enumerate(run_routes(prepared.network, prepared.heads, routes, x, lengths)):
-            for exit_, n in result.n_leaving.items():
-                n_leaving[r][exit_] = n_leaving[r].get(exit_, 0) + n
-            for k, of_clip, mask in zip(numbers, spectra, result.masks, strict=True):
-                n_samples = len(utterances[k].clip.noisy)
-                samples = waveform(of_clip * mask[: len(of_clip)], n_samples).numpy()
-                portion.append(Enhanced(k, r, samples))
-        yield portion
+        lengths = [len(utterances[k].spectra) for k in numbers]
+        spectra = torch.cat([utterances[k].spectra for k in numbers])
+        outcome = run_routes(prepared.network, prepared.heads, routes, log_power(spectra), lengths)
+        for r, leaving in enumerate(n_leaving):
+            for exit_, n in outcome.n_leaving(r).items():
+                leaving[exit_] = leaving.get(exit_, 0) + n
+        frames = _frames(prepared.network, outcome, spectra, room)
+        yield list(_sounds(outcome, frames, numbers, lengths, utterances))
+
+
+@torch.inference_mode()
+def _frames(network: NsNet2, outcome: Outcome, spectra: Tensor, room: Tensor) -> Tensor:
+    """All that leaves, in the time domain, shape (n_rows, FRAME_SAMPLES); written into `room` if there is enough."""
+    n_rows = sum(len(leaving.frames) for leaving in outcome.leaving)
+    frames = room[:n_rows] if n_rows <= len(room) else room.new_empty(n_rows, FRAME_SAMPLES)
+    start = 0
+    for leaving in outcome.leaving:
+        numbers = torch.from_numpy(leaving.frames)
+        for features, chosen in zip(
+            torch.split(leaving.features, ROWS_AT_ONCE), torch.split(numbers, ROWS_AT_ONCE), strict=True
+        ):
+            mask = network.mask(leaving.exit, features)
+            windowed_frames(spectra[chosen].mul_(mask), out=frames[start : start + len(chosen)])
+            start += len(chosen)
+    return frames
+
+
+def _sounds(
+    outcome: Outcome, frames: Tensor, numbers: Sequence[int], lengths: Sequence[int], utterances: Sequence[Utterance]
+) -> Iterator[Enhanced]:
+    """Every clip of a portion by every route."""
+    rows = torch.from_numpy(outcome.rows)
+    for k, of_clip in zip(numbers, torch.split(rows, list(lengths), dim=1), strict=True):
+        n_samples = len(utterances[k].clip.noisy)
+        for r, of_route in enumerate(of_clip):
+            yield Enhanced(k, r, overlapped(frames, of_route, n_samples).numpy())
 
 
 def _portions(lengths: Sequence[int], at_once: int) -> Iterator[list[int]]:

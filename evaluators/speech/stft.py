@@ -51,10 +51,31 @@ def waveform(spectra: Tensor, n_samples: int) -> Tensor:
     Returns:
         Real, shape (..., n_samples).
     """
-    frames = torch.fft.irfft(spectra, n=FRAME_SAMPLES) * window(spectra.device)
+    frames = windowed_frames(spectra)
     first, second = frames[..., :HOP_SAMPLES], frames[..., HOP_SAMPLES:]
     hops: Tensor = second[..., :-1, :] + first[..., 1:, :]
     return hops.flatten(-2)[..., :n_samples]
+
+
+def windowed_frames(spectra: Tensor, out: Tensor | None = None) -> Tensor:
+    """What each frame adds to the sound, real, shape (..., FRAME_SAMPLES) for spectra (..., N_BINS)."""
+    return torch.mul(torch.fft.irfft(spectra, n=FRAME_SAMPLES), window(spectra.device), out=out)
+
+
+def overlapped(frames: Tensor, rows: Tensor, n_samples: int) -> Tensor:
+    """The sound that frames add up to.
+
+    Args:
+        frames: From `windowed_frames`, shape (n_rows, FRAME_SAMPLES).
+        rows: Those of the sound, in order, shape (n_frames(n_samples),).
+        n_samples: Length of the sound.
+
+    Returns:
+        Real, shape (n_samples,).
+    """
+    hops = frames[:, HOP_SAMPLES:].index_select(0, rows[:-1])
+    hops += frames[:, :HOP_SAMPLES].index_select(0, rows[1:])
+    return hops.flatten()[:n_samples]
 
 
 def log_power(spectra: Tensor) -> Tensor:

@@ -9,14 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nsnet2_cases import padded_features, random_heads, sounds, tiny
 
-from evaluators.nsnet2.inference import run_routes
+from evaluators.nsnet2.inference import Outcome, run_routes
+from evaluators.nsnet2.network import NsNet2
 from evaluators.nsnet2.routes import Route, knobs, placements, reach_of, route, shares_leaving
 from evaluators.nsnet2.shape import EARLY_EXITS, EXITS
 from evaluators.nsnet2.streaming import StreamingNsNet2, enhance_stream
-from evaluators.speech.stft import spectrum, waveform
+from evaluators.speech.stft import log_power, spectrum, waveform
 
 CLIPS = sounds(6000, 300, 3000)
-X, LENGTHS = padded_features(CLIPS)
+PADDED, _ = padded_features(CLIPS)
+FEATURES = [log_power(spectrum(clip)) for clip in CLIPS]
+X, LENGTHS = torch.cat(FEATURES), [len(x) for x in FEATURES]
 
 
 def configuration(placement: str, *thresholds: float) -> dict[str, float | str]:
@@ -64,58 +67,79 @@ def test_a_threshold_at_its_end_is_a_decision_for_good(placement, thresholds, ex
     assert route(configuration(placement, *thresholds)) == expected
 
 
+@torch.inference_mode()
+def masks(network: NsNet2, outcome: Outcome, r: int) -> list[torch.Tensor]:
+    """Gains of each clip by a route."""
+    of_rows = torch.cat([network.mask(leaving.exit, leaving.features) for leaving in outcome.leaving])
+    frames = np.concatenate([leaving.frames for leaving in outcome.leaving])
+    assert (frames[outcome.rows[r]] == np.arange(len(X))).all(), "each row is of the frame that it is given to"
+    return list(of_rows[torch.from_numpy(outcome.rows[r])].split(LENGTHS))
+
+
 @pytest.mark.parametrize("is_split", [True, False])
 def test_extremes_are_the_fixed_exits(is_split):
     network = tiny(is_split=is_split)
-    fixed = network.all_masks(X, LENGTHS)
     routes = [Route((), exit_) for exit_ in EXITS]
-    for taken, result in zip(routes, run_routes(network, {}, routes, X, LENGTHS), strict=True):
-        assert result.n_leaving == {taken.last: int(LENGTHS.sum())}
-        for k, n in enumerate(LENGTHS):
-            torch.testing.assert_close(result.masks[k, :n], fixed[taken.last][k, :n], atol=1e-6, rtol=1e-5)
-            assert (result.masks[k, n:] == 0).all()
+    outcome = run_routes(network, {}, routes, X, LENGTHS)
+    for r, taken in enumerate(routes):
+        assert outcome.n_leaving(r) == {taken.last: sum(LENGTHS)}
+        for x, found in zip(X.split(LENGTHS), masks(network, outcome, r), strict=True):
+            fixed = network.all_masks(x[None])[taken.last][0].detach()
+            torch.testing.assert_close(found, fixed, atol=1e-6, rtol=1e-5)
 
 
 @pytest.mark.parametrize(("is_split", "exit_units"), [(True, 5), (True, None), (False, None)])
 def test_routes_together_are_streams_frame_by_frame(is_split, exit_units):
     network = tiny(is_split=is_split, exit_units=exit_units)
-    heads = random_heads(network, X)
-    for taken, result in zip(ROUTES, run_routes(network, heads, ROUTES, X, LENGTHS), strict=True):
+    heads = random_heads(network, PADDED)
+    outcome = run_routes(network, heads, ROUTES, X, LENGTHS)
+    for r, taken in enumerate(ROUTES):
         n_leaving = dict.fromkeys(EXITS, 0)
-        for k, clip in enumerate(CLIPS):
+        for clip, mask in zip(CLIPS, masks(network, outcome, r), strict=True):
             stream = StreamingNsNet2(network, heads, taken)
             enhanced = enhance_stream(stream, clip.numpy())
             for exit_ in stream.exits_taken:
                 n_leaving[exit_] += 1
-            spectra = spectrum(clip) * result.masks[k, : LENGTHS[k]]
-            np.testing.assert_allclose(waveform(spectra, len(clip)).numpy(), enhanced, atol=1e-5)
-        assert {e: n for e, n in n_leaving.items() if n} == {e: n for e, n in result.n_leaving.items() if n}
+            np.testing.assert_allclose(waveform(spectrum(clip) * mask, len(clip)).numpy(), enhanced, atol=1e-5)
+        assert {e: n for e, n in n_leaving.items() if n} == outcome.n_leaving(r)
         if len(taken.exits) > 1:
             assert sum(n > 0 for n in n_leaving.values()) > 1, "the case must let frames leave at several exits"
 
 
 def test_routes_together_give_what_each_gives_alone():
     network = tiny()
-    heads = random_heads(network, X)
+    heads = random_heads(network, PADDED)
     together = run_routes(network, heads, ROUTES, X, LENGTHS)
-    for taken, result in zip(ROUTES, together, strict=True):
-        (alone,) = run_routes(network, heads, [taken], X, LENGTHS)
-        torch.testing.assert_close(result.masks, alone.masks, atol=1e-6, rtol=1e-5)
-        assert result.n_leaving == alone.n_leaving
+    for r, taken in enumerate(ROUTES):
+        alone = run_routes(network, heads, [taken], X, LENGTHS)
+        for of_all, of_one in zip(masks(network, together, r), masks(network, alone, 0), strict=True):
+            torch.testing.assert_close(of_all, of_one, atol=1e-6, rtol=1e-5)
+        assert together.n_leaving(r) == alone.n_leaving(0)
+
+
+def test_what_routes_have_in_common_is_run_once():
+    network = tiny()
+    heads = random_heads(network, PADDED)
+    alike = [Route((("fc1", 0.3), ("gru1", t)), "final") for t in (0.2, 0.6)]
+    outcome = run_routes(network, heads, alike, X, LENGTHS)
+    n_rows = {leaving.exit: len(leaving.frames) for leaving in outcome.leaving}
+    assert n_rows["fc1"] == outcome.n_leaving(0)["fc1"] == outcome.n_leaving(1)["fc1"]
+    # The higher threshold leaves only where the lower one does, with the same state of the exit's layer.
+    assert n_rows["gru1"] == outcome.n_leaving(0)["gru1"] > outcome.n_leaving(1)["gru1"]
 
 
 @given(thresholds=st.tuples(*[st.floats(0, 1)] * 3), placement=st.sampled_from(placements(EARLY_EXITS)))
 @settings(max_examples=40)
 def test_every_frame_leaves_once_and_fewer_leave_early_at_higher_thresholds(thresholds, placement):
     network = tiny()
-    heads = random_heads(network, X)
+    heads = random_heads(network, PADDED)
     taken = route(configuration(placement, *thresholds))
     stricter = route(configuration(placement, *((1 + t) / 2 for t in thresholds)))
-    found, later = run_routes(network, heads, [taken, stricter], X, LENGTHS)
-    for result in (found, later):
-        assert sum(result.n_leaving.values()) == LENGTHS.sum()
+    outcome = run_routes(network, heads, [taken, stricter], X, LENGTHS)
+    found, later = outcome.n_leaving(0), outcome.n_leaving(1)
+    assert sum(found.values()) == sum(later.values()) == sum(LENGTHS)
     if taken.exits[0] == stricter.exits[0]:
-        assert later.n_leaving.get(taken.exits[0], 0) <= found.n_leaving.get(taken.exits[0], 0)
+        assert later.get(taken.exits[0], 0) <= found.get(taken.exits[0], 0)
 
 
 def test_shares_that_leave_follow_from_those_that_reach():
