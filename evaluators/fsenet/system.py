@@ -128,7 +128,7 @@ class ConvFsenetSystem:
         ]
         return {
             "data": self._data.description,
-            "skipped_files": len(self._data.skipped),
+            "skipped_files": self._data.left_out,
             "algorithmic_delay_ms": self._shape.delay_ms,
             "clips": {split: len(self._data.evaluation[split]) for split in ("validation", "test")},
             "kept_share_reached": {f"{target:g}": round(kept, 4) for target, kept in reached.items()},

@@ -121,7 +121,7 @@ class NsNet2Exits:
         """The data, what was left out of it, and the delay."""
         return {
             "data": self._data.description,
-            "skipped_files": len(self._data.skipped),
+            "skipped_files": self._data.left_out,
             "algorithmic_delay_ms": ALGORITHMIC_DELAY_MS,
             "clips": {split: len(self._data.evaluation[split]) for split in ("validation", "test")},
         }

@@ -13,13 +13,15 @@ from evaluators.speech.built_in import built_in_noise, built_in_speech
 from evaluators.speech.catalog import Note, check_apart
 from evaluators.speech.data_options import SpeechDataOptions
 from evaluators.speech.evaluation_sets import EvaluationSet, MixedSet, PairedSet
-from evaluators.speech.folders import read_noise, read_pairs, read_speech
+from evaluators.speech.folders import listed, read_noise, read_pairs, read_speech
 from evaluators.speech.mixtures import MIXING_VERSION, MixedExamples, PairedExamples, TrainingExamples
 from evaluators.speech.recordings import Recordings
 from evaluators.speech.splitting import Part, Shares, deal_sources
 from evaluators.storage import settings_hash
 from evaluators.system import Context
 
+MAX_LISTED = 100
+"""Files left out that a run lists by name."""
 SHARES: Shares = {"train": 0.8, "validation": 0.1, "test": 0.1}
 SHARES_WITHOUT_TEST: Shares = {"train": 0.9, "validation": 0.1}
 _PARTS: Mapping[Split, Part] = {"train": "train", "calibration": "train", "validation": "validation", "test": "test"}
@@ -51,6 +53,11 @@ class SpeechData:
     remarks: tuple[Note, ...]
     fingerprint: str
     training_fingerprint: str
+
+    @property
+    def left_out(self) -> str:
+        """How many files were left out, and which, with what is wrong with each."""
+        return listed(self.skipped, "left out", MAX_LISTED) or "none"
 
     def for_evaluation(self) -> SpeechData:
         """The same without what only training needs; nobody must ask it for examples."""

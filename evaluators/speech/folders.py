@@ -88,13 +88,13 @@ def find_pairs(folder: Path, naming: Naming = SPEAKERS) -> tuple[list[tuple[Entr
     return pairs, skipped
 
 
-def listed(notes: Sequence[Note], what: str) -> str:
+def listed(notes: Sequence[Note], what: str, most: int = MAX_NAMED) -> str:
     """A count and the first few of the files, e.g. for a message; empty if there are none."""
     if not notes:
         return ""
-    lines = [f"{note.file}: {note.text}" for note in notes[:MAX_NAMED]]
-    if len(notes) > MAX_NAMED:
-        lines.append(f"and {len(notes) - MAX_NAMED} more")
+    lines = [f"{note.file}: {note.text}" for note in notes[:most]]
+    if len(notes) > most:
+        lines.append(f"and {len(notes) - most} more")
     return f"{len(notes)} {what}: " + "; ".join(lines)
 
 

@@ -119,6 +119,7 @@ def test_what_was_left_out_is_told(write, clean, noise, context):
     write("clean/s3_9.wav", np.zeros(16000))
     data = load_speech_data(options(clean=clean, noise=noise), context)
     assert [note.file for note in data.skipped] == ["clean/s3_9.wav"]
+    assert data.left_out.startswith("1 left out: clean/s3_9.wav: is silent")
 
 
 def test_built_in_is_the_default(context, monkeypatch, clean, noise):
@@ -185,6 +186,7 @@ def test_real_recordings(real_data, tmp_path):
     )
     data = load_speech_data(given, Context(tmp_path))
     assert not data.skipped
+    assert data.left_out == "none"
     assert len(data.evaluation["test"]) == 40
     examples = batch(data.training, range(8))
     assert np.isfinite(examples.noisy).all()
