@@ -5,9 +5,10 @@
 Data under TINYPARETO_DATA. Trains `studies/pruning_ratios_voicebank.yaml` unless the cache has it, and prints, all on
 the VoiceBank pairs, which nothing was trained or chosen on: noisy speech, the network trained densely, the network
 trained with gates and all channels kept, and for each ratio the same in every block, with channels chosen by the gates
-frame by frame, fixed by their mean score, and fixed by the size of their filters in either network. Thresholds come
-from calibration clips; `ratio off by` is the largest distance, over the blocks, of the ratio met on validation clips
-from the one asked for. Yardsticks of others are quoted, not measured.
+frame by frame, fixed by their mean score, and fixed by the size of their filters in either network. `kept` is the mean
+share of channels, `always` and `never` the shares of channels kept in all frames and in none. Thresholds come from
+calibration clips; `off by` is the largest distance, over the blocks, of the ratio met on validation clips from the one
+asked for. Yardsticks of others are quoted, not measured.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from spaces import Configuration
 
 STUDY = "studies/pruning_ratios_voicebank.yaml"
 METRICS = ("pesq", "stoi", "si_sdr_db")
+SHARES = ("kept", "always_kept", "never_kept")
 WORK, FETCHED = "mmacs_per_second", "weight_mbytes_per_second"
 LABELS: Mapping[Method, str] = {
     "dynamic": "dynamic",
@@ -59,7 +61,7 @@ def measure(ratios: Sequence[float]) -> Iterator[tuple[str, Mapping[str, float]]
         row = _row(measurement)
         if configuration in gated:
             asked = _ratio(configuration)
-            row["off_by"] = max(abs(1 - kept - asked) for kept in on_validation[asked].activity.values())
+            row["off_by"] = max(abs(1 - kept - asked) for kept in _shares(on_validation[asked], "kept"))
         yield name, row
 
 
@@ -73,9 +75,14 @@ def _ratio(configuration: Configuration) -> float:
 
 
 def _row(measurement: Measurement) -> dict[str, float]:
-    kept = measurement.activity.values()
     errors = {f"{name}_se": measurement.standard_errors[name] for name in METRICS}
-    return {**measurement.metrics, **errors, "kept": sum(kept) / len(kept)}
+    means = {part: sum(found) / len(found) for part in SHARES if (found := _shares(measurement, part))}
+    return {**measurement.metrics, **errors, **means}
+
+
+def _shares(measurement: Measurement, part: str) -> list[float]:
+    """Of all blocks."""
+    return [share for name, share in measurement.activity.items() if name.startswith(f"{part}.")]
 
 
 def _noisy(study: Study) -> dict[str, float]:
@@ -97,12 +104,12 @@ def main() -> None:
     if arguments.json:
         print(json.dumps([{"network": name, **values} for name, values in table], indent=1))
         return
-    print("| on 40 VoiceBank pairs | PESQ (s.e.) | STOI | SI-SDR | MMAC/s | weights, MB/s | kept | ratio off by |")
-    print("|---|---|---|---|---|---|---|---|")
+    print("| VoiceBank pairs | PESQ (s.e.) | STOI | SI-SDR | MMAC/s | MB/s | kept | always | never | off by |")
+    print("|---|---|---|---|---|---|---|---|---|---|")
     for name, values in table:
         se = f" ({values['pesq_se']:.2f})" if "pesq_se" in values else ""
         scores = f"{values['pesq']:.3f}{se} | {values['stoi']:.3f} | {values['si_sdr_db']:.2f}"
-        rest = [("kept", ".3f"), ("off_by", ".3f")]
+        rest = [*((part, ".3f") for part in SHARES), ("off_by", ".3f")]
         figures = " | ".join(format(values[key], how) if key in values else "" for key, how in rest)
         fetched = f"{values[FETCHED]:.1f}" if FETCHED in values else ""
         print(f"| {name} | {scores} | {values[WORK]:.1f} | {fetched} | {figures} |")

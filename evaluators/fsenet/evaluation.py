@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from evaluators.fsenet.folded import FoldedFsenet
 from evaluators.fsenet.inference import Ratios, Rules, run_pruned
 from evaluators.fsenet.network import features
 from evaluators.fsenet.preparation import PreparedFsenet
@@ -50,11 +52,11 @@ class PruningScores:
 
     Attributes:
         table: Scores of every clip.
-        kept: Share of its channels that each block kept.
+        use: For each block, in which share of the frames it kept each of its channels.
     """
 
     table: ScoreTable
-    kept: tuple[float, ...]
+    use: tuple[tuple[float, ...], ...]
 
 
 def portions(clips: EvaluationSet, n_clips: int, kind: Features, at_once: int = CLIPS_AT_ONCE) -> list[Portion]:
@@ -99,7 +101,9 @@ class Enhancer:
         always = torch.ones(network.shape.bottleneck, dtype=torch.bool)
         whole: Ratios = (0.0,) * len(network.blocks)
         (pruned,) = run_pruned(network, [whole], lambda prefix, x: Rule(0.0, always), part.x, part.is_frame)
-        return sum(pruned.n_kept) / (int(part.is_frame.sum()) * network.shape.bottleneck * len(network.blocks))
+        return sum(map(sum, pruned.n_kept)) / (
+            int(part.is_frame.sum()) * network.shape.bottleneck * len(network.blocks)
+        )
 
     def score(self, among: Sequence[Portion], wanted: Sequence[Pruning], scorer: Scorer) -> list[PruningScores]:
         """Scores of every pruning, in order; each different one is run once.
@@ -115,34 +119,34 @@ class Enhancer:
             rules = self.rules(method, target)
             rules.find(ratios)
             network = self._prepared.network(method, target)
-            tally = {one: _Tally(len(network.blocks), sum(len(part.clips) for part in among)) for one in ratios}
+            tally = {one: _Tally(network, sum(len(part.clips) for part in among)) for one in ratios}
             for part in among:
                 for pruned in run_pruned(network, ratios, rules, part.x, part.is_frame):
                     items = _sounds(part, pruned.mask)
                     tally[pruned.ratios].add(part, pruned.n_kept, scorer.score(items))
             for one, of_one in tally.items():
-                found[Pruning(method, target, one)] = of_one.result(network.shape.bottleneck)
+                found[Pruning(method, target, one)] = of_one.result()
         return [found[pruning] for pruning in wanted]
 
 
 class _Tally:
     """Adds up what the portions give."""
 
-    def __init__(self, n_blocks: int, n_clips: int) -> None:
+    def __init__(self, network: FoldedFsenet, n_clips: int) -> None:
         self._names = [""] * n_clips
         self._scores: list[Mapping[str, Score]] = [{}] * n_clips
-        self._n_kept = [0] * n_blocks
+        self._n_kept = np.zeros((len(network.blocks), network.shape.bottleneck), dtype=np.int64)
         self._n_frames = 0
 
-    def add(self, part: Portion, n_kept: Sequence[int], scores: Sequence[Mapping[str, Score]]) -> None:
+    def add(self, part: Portion, n_kept: Sequence[Sequence[int]], scores: Sequence[Mapping[str, Score]]) -> None:
         for k, clip, of_clip in zip(part.numbers, part.clips, scores, strict=True):
             self._names[k], self._scores[k] = clip.name, of_clip
-        self._n_kept = [a + b for a, b in zip(self._n_kept, n_kept, strict=True)]
+        self._n_kept += np.array(n_kept)
         self._n_frames += int(part.is_frame.sum())
 
-    def result(self, n_channels: int) -> PruningScores:
-        kept = tuple(n / (self._n_frames * n_channels) for n in self._n_kept)
-        return PruningScores(ScoreTable(self._names, self._scores), kept)
+    def result(self) -> PruningScores:
+        use = tuple(map(tuple, (self._n_kept / self._n_frames).tolist()))
+        return PruningScores(ScoreTable(self._names, self._scores), use)
 
 
 def _sounds(part: Portion, mask: Tensor) -> list[Scorable]:

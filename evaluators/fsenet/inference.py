@@ -30,12 +30,12 @@ class Pruned:
     Attributes:
         ratios: Asked for.
         mask: Gains, shape (n_sequences, n_frames, n_bins).
-        n_kept: Channels kept in all frames, for each block.
+        n_kept: For each block, in how many frames it kept each of its channels.
     """
 
     ratios: Ratios
     mask: Tensor
-    n_kept: tuple[int, ...]
+    n_kept: tuple[tuple[int, ...], ...]
 
 
 @torch.inference_mode()
@@ -61,7 +61,7 @@ def _from_block(
     chosen: Chosen,
     x: Tensor,
     is_frame: Tensor,
-    n_kept: tuple[int, ...],
+    n_kept: tuple[tuple[int, ...], ...],
 ) -> Iterator[Pruned]:
     depth = len(n_kept)
     if depth == len(network.blocks):
@@ -73,7 +73,7 @@ def _from_block(
     for prefix, alike in groupby(wanted, key=lambda ratios: ratios[: depth + 1]):
         rule = chosen(prefix, x)
         kept = rule.kept(block, x, seen)
-        n = int((kept & is_frame[..., None]).sum())
+        n = tuple((kept & is_frame[..., None]).sum(dim=(0, 1)).tolist())
         following = x + residual * kept
         yield from _from_block(network, list(alike), chosen, following, is_frame, (*n_kept, n))
 

@@ -138,7 +138,7 @@ class ConvFsenetSystem:
     def evaluate(
         self, configurations: Sequence[Configuration], split: EvaluationSplit, fidelity: float = 1.0
     ) -> Sequence[Measurement]:
-        """Scores with their standard errors, work, bytes fetched, and the share of channels that each block kept."""
+        """Scores with their standard errors, work, bytes fetched, and which channels blocks kept."""
         from evaluators.speech.score_cache import ScoreCache
         from evaluators.speech.scoring import Scorer
         from evaluators.training.threads import one_thread
@@ -150,7 +150,7 @@ class ConvFsenetSystem:
             found = self._enhancer.score(among, wanted, scorer)
         measurements = []
         for configuration, scores in zip(configurations, found, strict=True):
-            activity = activity_of(self._shape, scores.kept)
+            activity = activity_of(self._shape, scores.use)
             workload = self.workload(configuration, activity)
             work = {
                 WORK: workload_costs(workload)["macs"] * FRAMES_PER_SECOND / 1e6,

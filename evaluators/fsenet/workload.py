@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from cost_models import Buffer, Operator, Workload, bytes_of, operator_of
 from evaluators.fsenet.pruning import Pruning, n_kept
 from evaluators.fsenet.shape import KERNEL, FsenetShape
 
-KEPT = "kept"
+KEPT, ALWAYS, NEVER = "kept", "always_kept", "never_kept"
 SCORE_BITS = 32
 
 
@@ -32,9 +32,29 @@ def fsenet_workload(
     return Workload(operators, tuple(_buffers(shape, operators, bits)), is_dynamic=is_dynamic)
 
 
-def activity_of(shape: FsenetShape, kept: tuple[float, ...]) -> dict[str, float]:
-    """The share of channels that each block keeps, as an activity has it."""
-    return {f"{KEPT}.{block}": share for block, share in zip(shape.blocks, kept, strict=True)}
+def activity_of(shape: FsenetShape, use: Sequence[Sequence[float]]) -> dict[str, float]:
+    """Of each block, the mean share of channels kept, and the shares of channels kept always and never.
+
+    Args:
+        shape: Sizes of the network.
+        use: For each block, in which share of the frames it kept each of its channels.
+    """
+    activity: dict[str, float] = {}
+    for part, share_of in ((KEPT, _mean), (ALWAYS, _always), (NEVER, _never)):
+        activity |= {f"{part}.{block}": share_of(shares) for block, shares in zip(shape.blocks, use, strict=True)}
+    return activity
+
+
+def _mean(shares: Sequence[float]) -> float:
+    return sum(shares) / len(shares)
+
+
+def _always(shares: Sequence[float]) -> float:
+    return sum(share == 1 for share in shares) / len(shares)
+
+
+def _never(shares: Sequence[float]) -> float:
+    return sum(share == 0 for share in shares) / len(shares)
 
 
 def weight_bytes_per_inference(workload: Workload) -> float:

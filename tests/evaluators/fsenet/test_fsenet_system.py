@@ -89,8 +89,9 @@ def test_measurements_hold_scores_work_bytes_and_activity(prepared: ConvFsenetSy
     chosen = [configuration(0.0), configuration(0.5), configuration(0.5, target=0.25), configuration(0.5)]
     whole, half, other, again = prepared.evaluate(chosen, "validation")
     assert set(half.metrics) == set(prepared.metrics)
-    assert list(half.activity) == [f"kept.{block}" for block in BLOCKS]
-    assert set(whole.activity.values()) == {1.0}
+    for part, share in (("kept", 1.0), ("always_kept", 1.0), ("never_kept", 0.0)):
+        assert {whole.activity[f"{part}.{block}"] for block in BLOCKS} == {share}
+    assert len(half.activity) == 3 * len(BLOCKS)
     workload = prepared.workload(chosen[1], half.activity)
     assert half.metrics["mmacs_per_second"] == pytest.approx(62.5e-6 * workload_costs(workload)["macs"])
     for less in ("mmacs_per_second", "weight_mbytes_per_second"):
@@ -108,7 +109,9 @@ def test_a_candidate_does_not_depend_on_its_company(prepared: ConvFsenetSystem) 
 @pytest.mark.parametrize("method", ["static_scores", "static_magnitudes", "dense_magnitudes"])
 def test_static_pruning_keeps_the_share_asked_for(prepared: ConvFsenetSystem, method: str) -> None:
     (found,) = prepared.evaluate([configuration(0.75, method)], "test")
-    assert set(found.activity.values()) == {0.25}
+    assert {found.activity[f"kept.{block}"] for block in BLOCKS} == {0.25}
+    assert {found.activity[f"always_kept.{block}"] for block in BLOCKS} == {0.25}
+    assert {found.activity[f"never_kept.{block}"] for block in BLOCKS} == {0.75}
 
 
 def test_targets_that_training_did_not_reach_are_told(prepared: ConvFsenetSystem) -> None:

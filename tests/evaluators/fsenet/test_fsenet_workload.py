@@ -37,7 +37,7 @@ def test_gates_are_operators_of_their_own() -> None:
 
 
 def test_a_quarter_kept_saves_what_was_derived() -> None:
-    activity = activity_of(PAPER, (0.25,) * 9)
+    activity = activity_of(PAPER, [[0.25] * 128] * 9)
     workload = fsenet_workload(PAPER, uniform(0.75), 8, activity)
     costs = workload_costs(workload)
     # 0.75 * 128*256 of nine blocks: 221,184 of 662,528, 33.4 %; less 18,432 for the gates: 30.6 % net
@@ -58,9 +58,16 @@ def test_static_pruning_leaves_filters_out(method: str) -> None:
     assert dense["model_bytes"] - costs["model_bytes"] == 9 * 96 * (256 + 12)
 
 
+def test_channels_kept_always_sometimes_and_never() -> None:
+    shape = replace(PAPER, n_stacks=1, dilations=(1,))
+    activity = activity_of(shape, [[1.0, 1.0, 0.5, 0.0]])
+    expected = {"kept.stack0_block0": 0.625, "always_kept.stack0_block0": 0.5, "never_kept.stack0_block0": 0.25}
+    assert activity == expected
+
+
 def test_bytes_fetched_follow_the_channels_kept() -> None:
     whole = fsenet_workload(PAPER, uniform(0), 8)
-    quarter = fsenet_workload(PAPER, uniform(0.75), 8, activity_of(PAPER, (0.25,) * 9))
+    quarter = fsenet_workload(PAPER, uniform(0.75), 8, activity_of(PAPER, [[0.25] * 128] * 9))
     saved = weight_bytes_per_inference(whole) - weight_bytes_per_inference(quarter)
     assert saved == 9 * 0.75 * 128 * (256 + 12)
     assert weight_bytes_per_inference(whole) == workload_costs(whole)["model_bytes"]
