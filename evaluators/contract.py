@@ -16,7 +16,9 @@ from typing import Any
 from cost_models import COSTS, Workload
 from evaluators.clip_tables import checked_clips
 from evaluators.errors import EvaluationError, SystemContractError
+from evaluators.illustrations import Illustration, illustration_error
 from evaluators.metrics import METRICS, Metric
+from evaluators.references import Reference
 from evaluators.system import Activity, Context, EvaluationSplit, Measurement
 from evaluators.workload_check import checked_workload, short
 from spaces import Configuration, KnobGroup, knob_group
@@ -113,6 +115,36 @@ class CompleteSystem:
         """Default: nothing beside the manifest that every export has."""
         self._call("export", lambda configuration, directory: None, configuration, directory)
 
+    def references(self, split: EvaluationSplit) -> Sequence[Reference]:
+        """Default: none."""
+        answer = self._call("references", lambda split: (), split)
+        if isinstance(answer, Mapping | str) or not isinstance(answer, Sequence):
+            raise self._error("references", f"must return a list of references, got {short(answer)}")
+        return [self._reference(item) for item in answer]
+
+    def illustrate(self, configurations: Sequence[Configuration]) -> Sequence[Illustration]:
+        """Default: nothing to show."""
+        answer = self._call("illustrate", lambda configurations: (), configurations)
+        if isinstance(answer, Mapping | str) or not isinstance(answer, Sequence):
+            raise self._error("illustrate", f"must return a list of illustrations, got {short(answer)}")
+        for item in answer:
+            if (wrong := illustration_error(item, len(configurations))) is not None:
+                raise self._error("illustrate", wrong)
+        return answer
+
+    def _reference(self, item: Any) -> Reference:
+        if not isinstance(item, Reference) or not isinstance(item.label, str) or not item.label:
+            raise self._error("references", f"must return Reference objects with a label, got {short(item)}")
+        measurement = self._measurement(item.measurement, "references")
+        if not isinstance(item.costs, Mapping):
+            raise self._error("references", f"costs of {item.label!r} must be a mapping, got {short(item.costs)}")
+        costs = {str(name): self._number("references", repr(name), value) for name, value in item.costs.items()}
+        values = {**measurement.metrics, **measurement.standard_errors, **costs}
+        wild = next((name for name, value in values.items() if not math.isfinite(value)), None)
+        if wild is not None:
+            raise self._error("references", f"{wild!r} of {item.label!r} must be finite, got {values[wild]}")
+        return Reference(item.label, measurement, costs)
+
     def _call(self, member: str, default: Callable[..., Any], *arguments: Any) -> Any:
         """Call a member of the user's system; what it raises is told with the member's name."""
         method = getattr(self._user, member, default)
@@ -148,23 +180,23 @@ class CompleteSystem:
         except TypeError as error:
             raise self._error("knobs", str(error)) from error
 
-    def _measurement(self, item: Any) -> Measurement:
+    def _measurement(self, item: Any, member: str = "evaluate") -> Measurement:
         measurement = Measurement(item) if isinstance(item, Mapping) else item
         if not isinstance(measurement, Measurement):
-            raise self._error("evaluate", f"each measurement must be a Measurement or a mapping, got {short(item)}")
+            raise self._error(member, f"each measurement must be a Measurement or a mapping, got {short(item)}")
         undeclared = next((name for name in measurement.metrics if name not in self.metrics), None)
         if undeclared is not None:
-            raise self._error("evaluate", f"returned the metric {undeclared!r}, which `metrics` does not declare")
-        metrics, activity, errors = (self._numbers(part, getattr(measurement, part)) for part in _MEASUREMENT)
+            raise self._error(member, f"returned the metric {undeclared!r}, which `metrics` does not declare")
+        metrics, activity, errors = (self._numbers(member, part, getattr(measurement, part)) for part in _MEASUREMENT)
         try:
             return Measurement(metrics, activity, errors, checked_clips(measurement.clips))
         except ValueError as error:
-            raise self._error("evaluate", str(error)) from error
+            raise self._error(member, str(error)) from error
 
-    def _numbers(self, part: str, values: Any) -> dict[str, float]:
+    def _numbers(self, member: str, part: str, values: Any) -> dict[str, float]:
         if not isinstance(values, Mapping):
-            raise self._error("evaluate", f"{part} must be a mapping from names to numbers, got {short(values)}")
-        return {str(name): self._number("evaluate", f"{part} {name!r}", value) for name, value in values.items()}
+            raise self._error(member, f"{part} must be a mapping from names to numbers, got {short(values)}")
+        return {str(name): self._number(member, f"{part} {name!r}", value) for name, value in values.items()}
 
     def _number(self, member: str, what: str, value: Any) -> float:
         if not isinstance(value, bool | str | bytes):

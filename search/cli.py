@@ -282,6 +282,7 @@ def report(
     out: Annotated[Path | None, typer.Option(help="HTML file; default: report.html of the run.")] = None,
 ) -> None:
     """Draw one offline HTML page; several runs are overlaid and compared."""
+    from search.illustrations import Illustrations, read_illustrations
     from search.report import RunView, write_report
     from search.run import Run
     from search.run_directory import writing
@@ -290,7 +291,10 @@ def report(
     default = opened[0].directory.report if len(opened) == 1 else Path("comparison.html")
     path = out or default
     with writing(path):
-        write_report([RunView(run.directory.path.name, run.front(), run.records()) for run in opened], path)
+        # Sounds of several runs would be more than a page can hold.
+        shown = [read_illustrations(run.directory) if len(opened) == 1 else Illustrations() for run in opened]
+        named = zip(opened, shown, strict=True)
+        write_report([RunView(r.directory.path.name, r.front(), r.records(), illustrations=i) for r, i in named], path)
     print(path)
 
 

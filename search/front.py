@@ -60,7 +60,10 @@ def baseline_records(records: Sequence[TrialRecord]) -> list[TrialRecord]:
 
 
 def front_document(
-    facts: RunFacts, records: Sequence[TrialRecord], breakdown: Breakdown | None = None
+    facts: RunFacts,
+    records: Sequence[TrialRecord],
+    breakdown: Breakdown | None = None,
+    references: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """The document that `front` prints and the report draws; it holds no times, so equal runs have equal ones.
 
@@ -68,6 +71,7 @@ def front_document(
         facts: Of the run.
         records: All its records, both splits.
         breakdown: Costs by operator of some trials.
+        references: Points beside the front that are no trials; see `search.references`.
     """
     objectives, constraints = facts.typed_objectives(), facts.typed_constraints()
     searched = [r for r in records if r.split == "validation"]
@@ -98,6 +102,7 @@ def front_document(
         "knee": front[knee_index(objectives.matrix(front))].trial if feasible else None,
         "trials": [shown(record) for record in front],
         "baselines": [{"label": record.label, **shown(record)} for record in baselines],
+        "references": [dict(reference) for reference in references],
         "system": facts.system,
         "optimizer": facts.optimizer,
         "mode": facts.mode,
@@ -106,9 +111,11 @@ def front_document(
 
 
 def front_csv(document: Mapping[str, Any]) -> str:
-    """The front and the baselines as CSV, one column for every metric, cost and knob."""
+    """The front, the baselines and the references as CSV, one column for every metric, cost and knob."""
     rows = [_flat("front", trial) for trial in document["trials"]]
     rows += [_flat(trial["label"], trial) for trial in document["baselines"]]
+    no_trial = {"trial": "", "configuration": {}}
+    rows += [_flat(reference["label"], {**reference, **no_trial}) for reference in document.get("references", ())]
     columns = list(dict.fromkeys(column for row in rows for column in row))
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n")

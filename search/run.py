@@ -21,10 +21,12 @@ from search.evaluation_cache import EvaluationCache
 from search.executors import Executor, ProcessExecutor, SerialExecutor, SystemFactory
 from search.executors.shipment import Shipment
 from search.front import baseline_records, front_csv, front_document, front_records
+from search.illustrations import keep_illustrations, read_illustrations
 from search.journal import Journal
 from search.loop import Monitor, Problem, SearchLoop
 from search.ray_cluster import ClusterSpec
 from search.records import TrialRecord
+from search.references import keep_references, read_references
 from search.resume import check_same_study, check_same_system, check_same_target
 from search.run_directory import RunDirectory, RunFacts, writing
 from search.spec import SystemSpec
@@ -65,14 +67,17 @@ class Run:
         stored = self.directory.read_json(self.directory.front_json) or {}
         shown = [*stored.get("trials", ()), *stored.get("baselines", ())]
         breakdown = {trial["trial"]: trial["operators"] for trial in shown}
-        return front_document(self.directory.read_facts(), self.records(), breakdown)
+        references = read_references(self.directory)
+        return front_document(self.directory.read_facts(), self.records(), breakdown, references)
 
     def write_report(self) -> Path:
         """Draw the report again; returns its path."""
         from search.report import RunView, write_report
 
+        shown = read_illustrations(self.directory)
         with writing(self.directory.report):
-            write_report([RunView(self.directory.path.name, self.front(), self.records())], self.directory.report)
+            view = RunView(self.directory.path.name, self.front(), self.records(), illustrations=shown)
+            write_report([view], self.directory.report)
         return self.directory.report
 
 
@@ -121,6 +126,7 @@ def carry_out(
         directory.write_facts(_facts(study))
         directory.write_study(study.spec.resolved())
         try:
+            keep_references(study.system, directory)
             factory = arrived or partial(prepared_system, study.spec.system, study.folder)
             _search(study, directory, fresh, monitor, factory)
         except BaseException:
@@ -160,6 +166,7 @@ def _search(study: Study, directory: RunDirectory, fresh: bool, monitor: Monitor
             loop.search(study.optimizer(problem.foretell), study.spec.budget)
             front = front_records(directory.read_facts(), loop.records)
             loop.score([r for r in [*front, *baseline_records(loop.records)] if r.state == "done"])
+        keep_illustrations(study.system, directory, front, Run(directory).front()["knee"])
     finally:
         journal.close()
 
@@ -216,7 +223,7 @@ def _write_results(study: Study, directory: RunDirectory) -> None:
     facts, records = directory.read_facts(), run.records()
     shown = [*front_records(facts, records), *baseline_records(records)]
     breakdown = {r.trial: [asdict(op) for op in study.costs(r.configuration).operators] for r in shown}
-    document = front_document(facts, records, breakdown)
+    document = front_document(facts, records, breakdown, read_references(directory))
     directory.write_json(directory.front_json, document)
     with writing(directory.front_csv):
         write_atomically(directory.front_csv, front_csv(document).encode())

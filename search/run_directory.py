@@ -74,6 +74,8 @@ class RunDirectory:
         self.front_json = path / "front.json"
         self.front_csv = path / "front.csv"
         self.report = path / "report.html"
+        self.illustrations = path / "clips"
+        self.references = path / "references.json"
         self.exports = path / "export"
 
     @property

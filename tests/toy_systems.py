@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from cost_models import Operator, Workload
+from evaluators.illustrations import Illustration, Sound, Steps
+from evaluators.references import Reference
 from evaluators.system import Measurement
 from spaces import Interval
 
@@ -126,6 +128,34 @@ class Toy:
             for name in self._names
         ]
         return Workload(operators, is_dynamic=self._dynamic)
+
+
+class Compared(Toy):
+    """With references: one measured on both splits, and one known on test alone."""
+
+    def references(self, split: str) -> list[Reference]:
+        if self._calls:
+            with Path(self._calls).open("a") as file:
+                file.write(f"references {split}\n")
+        clips = [{"clip": "a", "error_rate": 0.5}]
+        measured = Reference("nothing", Measurement({"error_rate": 0.5}, {}, {"error_rate": 0.1}, clips))
+        costed = Reference(measured.label, measured.measurement, {"model_bytes": 0})
+        return [costed, Reference("published", Measurement({"error_rate": 0.2}), {"model_bytes": 100})][
+            : 1 + (split == "test")
+        ]
+
+
+class Illustrated(Toy):
+    """Has a sound of no configuration, and a sound and a decision over time of each."""
+
+    def illustrate(self, configurations: Sequence[Any]) -> list[Illustration]:
+        if self._fault == "illustrate":
+            raise OSError("no loudspeaker")
+        shown: list[Illustration] = [Sound("a clip", "as it came", b"as it came", "wav")]
+        for i in range(len(configurations)):
+            shown.append(Sound("a clip", "", f"member {i}".encode(), "wav", i))
+            shown.append(Steps("What is taken", ("a", "b"), (0, 1, 1), 16.0, i))
+        return shown
 
 
 def _is_guilty(configuration: Any) -> bool:

@@ -51,6 +51,12 @@ class NsNet2Shape:
         """Elements that the mask of an exit and its confidence head read."""
         return self.exit_units if self.is_split and self.exit_units is not None else self.n_outputs(exit_)
 
+    def scaled(self, gru_units: int) -> NsNet2Shape:
+        """The plain nsNet2 of so many GRU units, its other layers in proportion."""
+        share = gru_units / self.gru_units
+        fc1_units, fc2_units = (max(1, round(share * units)) for units in (self.fc1_units, self.fc2_units))
+        return replace(self.without_exits(), fc1_units=fc1_units, gru_units=gru_units, fc2_units=fc2_units)
+
     def without_exits(self) -> NsNet2Shape:
         """The plain nsNet2 of this size."""
         return replace(self, exits=())

@@ -13,11 +13,13 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from cost_models import Workload, workload_costs
 from evaluators.clip_tables import checked_clips
+from evaluators.illustrations import Illustration
 from evaluators.metrics import METRICS, Metric
 from evaluators.nsnet2.routes import knobs, route
 from evaluators.nsnet2.shape import EARLY_EXITS, PRESETS, EarlyExit, NsNet2Shape, Preset
 from evaluators.nsnet2.training_options import TrainingOptions
 from evaluators.nsnet2.workload import activity_of, nsnet2_workload, reach_of_activity
+from evaluators.references import Reference
 from evaluators.speech.data_options import AnyPath, SpeechDataOptions, SpeechMetric, as_tuple, resolved
 from evaluators.speech.frames import ALGORITHMIC_DELAY_MS, FRAMES_PER_SECOND
 from evaluators.system import Activity, Context, EvaluationSplit, Measurement
@@ -27,12 +29,25 @@ if TYPE_CHECKING:
     from evaluators.nsnet2.evaluation import Utterance
     from evaluators.nsnet2.preparation import PreparedNsNet2
     from evaluators.speech.corpus import SpeechData
+    from evaluators.speech.scoring import Scorer
 
 WORK = "mmacs_per_second"
 
 
 def _in_order(given: tuple[EarlyExit, ...]) -> tuple[EarlyExit, ...]:
     return tuple(exit_ for exit_ in EARLY_EXITS if exit_ in given)
+
+
+StaticUnits = Annotated[int, Field(ge=1, le=4096)]
+
+
+class PublishedReference(Options):
+    """Figures of another system on the test data."""
+
+    label: str = Field(min_length=1, description="what it is called")
+    metrics: dict[SpeechMetric | Literal["mmacs_per_second"], Annotated[float, Field(allow_inf_nan=False)]] = Field(
+        description="metric -> value, with `mmacs_per_second` for its work"
+    )
 
 
 class NsNet2ExitsOptions(Options):
@@ -58,6 +73,12 @@ class NsNet2ExitsOptions(Options):
         ("pesq", "stoi", "si_sdr_db"), description="metrics to measure"
     )
     dnsmos: AnyPath | None = Field(None, description="folder of DNSMOS's ONNX files, for its metrics")
+    static_sizes: Annotated[tuple[StaticUnits, ...], BeforeValidator(as_tuple)] = Field(
+        (), description="GRU units of smaller plain networks, trained alike, to compare with; e.g. [48, 64]"
+    )
+    references: Annotated[tuple[PublishedReference, ...], BeforeValidator(as_tuple)] = Field(
+        (), description="figures of other systems on the test data, to compare with: a list of `label` and `metrics`"
+    )
     bits: Literal[8, 32] = Field(
         8, description="of weights and activations, for bytes and cycles; quality is measured in floating point"
     )
@@ -104,6 +125,13 @@ class NsNet2Exits:
             self._shape, self._data, self._options.training, self._warm_start, context
         )
 
+        self._static = {
+            f"static {units} units": prepare_nsnet2(
+                self._shape.scaled(units), self._data, self._options.training, None, context
+            )
+            for units in self._options.static_sizes
+        }
+
     def __getstate__(self) -> dict[str, Any]:
         """What another machine needs to evaluate: not what it was trained on, nor what is quickly made again."""
         state = {**self.__dict__, "_utterances": {}}
@@ -131,14 +159,11 @@ class NsNet2Exits:
     ) -> Sequence[Measurement]:
         """Scores with their standard errors, work, and the share of frames that reach each stage."""
         from evaluators.nsnet2.evaluation import score_routes
-        from evaluators.speech.score_cache import ScoreCache
-        from evaluators.speech.scoring import Scorer
         from evaluators.training.threads import one_thread
 
         routes = [route(configuration) for configuration in configurations]
         clips = self._clips(split, math.ceil(fidelity * len(self._data.evaluation[split])))
-        scorer = Scorer(self._options.scores, ScoreCache(self._score_file), dnsmos=self._dnsmos)
-        with one_thread(), scorer:
+        with one_thread(), self._scorer() as scorer:
             found = score_routes(self._prepared, clips, routes, scorer)
         measurements = []
         for configuration, taken, scores in zip(configurations, routes, found, strict=True):
@@ -149,6 +174,34 @@ class NsNet2Exits:
                 Measurement(metrics, activity, scores.table.standard_errors(), checked_clips(scores.table.rows()))
             )
         return measurements
+
+    def references(self, split: EvaluationSplit) -> Sequence[Reference]:
+        """Unprocessed speech, the smaller plain networks and, on test, the published figures."""
+        from evaluators.nsnet2.references import measured_references
+        from evaluators.training.threads import one_thread
+
+        clips = self._clips(split, len(self._data.evaluation[split]))
+        with one_thread(), self._scorer() as scorer:
+            found = measured_references(clips, self._static, scorer, self._options.bits)
+        published = self._options.references if split == "test" else ()
+        return [
+            *found,
+            *(Reference(p.label, Measurement({str(name): v for name, v in p.metrics.items()})) for p in published),
+        ]
+
+    def illustrate(self, configurations: Sequence[Configuration]) -> Sequence[Illustration]:
+        """Three clips of test to listen to, and the exits that frames take."""
+        from evaluators.nsnet2.illustration import illustrate_routes
+        from evaluators.training.threads import one_thread
+
+        with one_thread():
+            return illustrate_routes(self._prepared, self._data.evaluation["test"], [route(c) for c in configurations])
+
+    def _scorer(self) -> Scorer:
+        from evaluators.speech.score_cache import ScoreCache
+        from evaluators.speech.scoring import Scorer
+
+        return Scorer(self._options.scores, ScoreCache(self._score_file), dnsmos=self._dnsmos)
 
     def costs(self, configuration: Configuration) -> Mapping[str, float]:
         """None beside those of the workload."""

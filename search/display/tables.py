@@ -22,8 +22,11 @@ MAX_COLUMNS = 5
 
 
 def print_front(document: Mapping[str, Any], console: Console) -> None:
-    """The front with the baselines beside it, or below it where the terminal is narrow."""
-    console.print(Columns([_front_table(document), _baseline_table(document)], padding=(0, 3)))
+    """The front with baselines and references beside it, or below it where the terminal is narrow."""
+    tables = [_front_table(document), _labelled_table("Homogeneous baselines", document["baselines"], document)]
+    if references := document.get("references"):
+        tables.append(_labelled_table("References", references, document))
+    console.print(Columns(tables, padding=(0, 3)))
     console.print(_summary(document))
 
 
@@ -77,15 +80,15 @@ def _front_table(document: Mapping[str, Any]) -> RenderableType:
     table = _objective_table(title, "trial", document)
     for trial in _thinned(trials, MAX_ROWS):
         mark = " knee" if trial["trial"] == document["knee"] else ""
-        table.add_row(f"{trial['trial']}{mark}", *_values(trial, document["objectives"]))
+        table.add_row(f"{trial['trial']}{mark}", *_values(trial, document))
     hidden = len(trials) - len(_thinned(trials, MAX_ROWS))
     return Group(table, Text(f"and {hidden} more between them", style="dim")) if hidden else table
 
 
-def _baseline_table(document: Mapping[str, Any]) -> RenderableType:
-    table = _objective_table("Homogeneous baselines", "", document)
-    for baseline in document["baselines"]:
-        table.add_row(escape(baseline["label"]), *_values(baseline, document["objectives"]))
+def _labelled_table(title: str, points: Iterable[Mapping[str, Any]], document: Mapping[str, Any]) -> RenderableType:
+    table = _objective_table(title, "", document)
+    for point in points:
+        table.add_row(escape(point["label"]), *_values(point, document))
     return table
 
 
@@ -104,9 +107,9 @@ def _has_test(document: Mapping[str, Any], name: str) -> bool:
     return any(name in trial["test"] for trial in (*document["trials"], *document["baselines"]))
 
 
-def _values(trial: Mapping[str, Any], objectives: Sequence[str]) -> list[str]:
+def _values(trial: Mapping[str, Any], document: Mapping[str, Any]) -> list[str]:
     cells = []
-    for name in objectives:
+    for name in document["objectives"]:
         if name in trial["costs"]:
             cells.append(number(name, trial["costs"][name]))
             continue
@@ -114,7 +117,7 @@ def _values(trial: Mapping[str, Any], objectives: Sequence[str]) -> list[str]:
         if name in trial["test"]:
             error = trial["test_standard_errors"].get(name)
             cells.append(number(name, trial["test"][name]) + (f" ± {number(name, error)}" if error is not None else ""))
-        elif trial["test"]:
+        elif _has_test(document, name):
             cells.append("-")
     return cells
 

@@ -15,9 +15,10 @@ from search.report.points import (
     coordinates,
     joined_legend,
     member_traces,
+    reference_traces,
     staircase,
 )
-from search.report.theme import BASELINE, EVALUATED, FRONT, MARK_PX, VIOLATING, figure, thinned
+from search.report.theme import BASELINE, EVALUATED, FRONT, MARK_PX, REFERENCE, VIOLATING, figure, thinned
 from search.report.view import RunView
 
 MAX_EVALUATED = 2000
@@ -25,7 +26,7 @@ MAX_EVALUATED = 2000
 
 
 def front_figure(run: RunView, axes: Axes | None = None) -> go.Figure:
-    """Draw the front of a run with its baselines.
+    """Draw the front of a run with its baselines and references.
 
     Args:
         run: The run.
@@ -36,6 +37,7 @@ def front_figure(run: RunView, axes: Axes | None = None) -> go.Figure:
     traces = [
         _evaluated(run, (x, y)),
         *baseline_traces(run, run.baselines, (x, y), BASELINE),
+        *reference_traces(run, run.references, (x, y), REFERENCE),
         *steps,
         *member_traces(run, run.members, (x, y), *_front_style(run)),
         _ring(),

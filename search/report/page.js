@@ -61,11 +61,14 @@
       run.querySelector("[data-selection-title]").textContent = title;
       run.querySelector("[data-selection-detail]").textContent = detail;
     }
+    for (const element of run.querySelectorAll("[data-follow]")) {
+      if (key in report.figures[element.id].variants) variantOf.set(element.id, key);
+    }
     const blocks = [...run.querySelectorAll("[data-of]")];
     if (blocks.some((block) => block.dataset.of === key)) {
       for (const block of blocks) block.hidden = block.dataset.of !== key;
     }
-    for (const element of run.querySelectorAll("[data-ring], [data-breakdown]")) if (drawn.has(element)) draw(element);
+    for (const element of run.querySelectorAll("[data-ring], [data-breakdown], [data-follow]")) if (drawn.has(element)) draw(element);
   }
 
   function sortRows(heading) {

@@ -106,6 +106,27 @@ def baseline_traces(run: RunView, baselines: Sequence[Member], axes: Axes, color
     return traces
 
 
+def reference_traces(run: RunView, references: Sequence[Member], axes: Axes, color: str) -> list[Any]:
+    """Labelled diamonds, as far as both values of a reference are known; published ones are known on test alone."""
+    on_validation = [m for m in references if _is_drawn(run, m, axes, "validation")]
+    members = [m for m in references if m in on_validation or _is_drawn(run, m, axes, "test")]
+    if not members:
+        return []
+    texts = {"textposition": "bottom right", "cliponaxis": False, "textfont": {"color": color, "size": 11}}
+    labels = [plotly_text(m.label, 28) for m in members]
+    marker = {"color": color, "size": MARK_PX, "symbol": "diamond"}
+    style = {"mode": "markers+text", "marker": marker, "text": labels, **texts}
+    traces = member_traces(run, members, axes, "references", style)
+    on_test_alone = ["" if m in on_validation else label for m, label in zip(members, labels, strict=True)]
+    for trace in traces[1:]:
+        trace.update(mode="markers+text", text=on_test_alone, **texts)
+    return traces
+
+
+def _is_drawn(run: RunView, member: Member, axes: Axes, split: Split) -> bool:
+    return all(_scaled(run, member, axis, split) is not None for axis in axes)
+
+
 def staircase(run: RunView, axes: Axes, color: str) -> Any:
     """The border of what the front dominates on validation."""
     points = zip(*coordinates(run, run.members, axes, "validation").values(), strict=True)

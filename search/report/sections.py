@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from search.records import TrialRecord
-from search.report import breakdown, clips, heatmap, hypervolume, matrix, parallel
+from search.report import breakdown, clips, heatmap, hypervolume, listening, matrix, parallel
 from search.report.cards import Section, place, sideways, single_figure
 from search.report.comparison import are_comparable, overlay_figure
 from search.report.embedding import embedded
@@ -29,6 +29,8 @@ def run_sections(run: RunView, prefix: str) -> Iterator[Section]:
         yield _breakdown(run, f"{prefix}-breakdown")
     if run.members or run.baselines:
         yield _table(run, f"{prefix}-table")
+    yield from _listening(run, f"{prefix}-listening")
+    yield from _steps(run, f"{prefix}-steps")
     yield from _clips(run, f"{prefix}-clips")
     if run.reference_point is not None and run.evaluated:
         yield _hypervolume([run], run.reference_point, f"{prefix}-hypervolume")
@@ -67,6 +69,9 @@ def _front_caption(run: RunView) -> Iterator[str]:
     n_others = len(run.background)
     drawn = f"{number(MAX_EVALUATED)} of the {number(n_others)}" if n_others > MAX_EVALUATED else "all"
     yield f"faint: {drawn} other evaluated trials, on validation."
+    if run.references:
+        labels = clean(", ".join(m.label for m in run.references), _DETAIL)
+        yield f"Diamonds are references that the space does not hold: {labels}."
     if breakdown.breakdown_members(run):
         yield "Click a mark to see what its operators cost."
 
@@ -119,15 +124,45 @@ def _selection_text(run: RunView, member: Member) -> tuple[str, str]:
 
 
 def _table(run: RunView, anchor: str) -> Section:
+    beside = ", baselines and references" if run.references else " and baselines"
     caption = (
-        f"Front and baselines by {run.quantity(heatmap.ordering(run)).label}, on validation and, where a heading says "
+        f"Front{beside} by {run.quantity(heatmap.ordering(run)).label}, on validation and, where a heading says "
         "so, on test, with one standard error where it is known; click a heading to sort, a row to select."
     )
     return Section(anchor, "Table", caption, front_table(run))
 
 
+def _listening(run: RunView, anchor: str) -> Iterator[Section]:
+    shown = run.illustrations
+    if not shown.sounds:
+        return
+    n_heard = len({sound.trial for sound in shown.sounds if sound.trial is not None})
+    examples = len({sound.example for sound in shown.sounds})
+    caption = (
+        f"The beginnings of {examples} clips of test, as they came and as {n_heard} of the {len(run.members)} front "
+        "members leave them, with their values on test; click a name to select the member."
+    )
+    if shown.n_left_out:
+        caption += f" {shown.n_left_out} sounds are left out to keep the page small; they are in the run's folder."
+    yield Section(anchor, "Listening", caption, listening.players(run))
+
+
+def _steps(run: RunView, anchor: str) -> Iterator[Section]:
+    drawn = listening.drawn_steps(run)
+    if not drawn:
+        return
+    chosen = breakdown.default_member(run) or run.knee
+    first = chosen.key if chosen is not None and chosen.key in drawn else next(iter(drawn))
+    spec = embedded(
+        listening.steps_figure(drawn[first]), {key: listening.steps_figure(steps) for key, steps in drawn.items()}
+    )
+    caption = f"{drawn[first].title}, by the selected configuration: what it spends where."
+    figure_id = f"{anchor}-figure"
+    yield Section(anchor, "Over time", caption, sideways(place(figure_id, "data-follow"), 560), {figure_id: spec})
+
+
 def _clips(run: RunView, anchor: str) -> Iterator[Section]:
-    members = clips.members_with_clips([*run.members, *run.baselines])
+    members = clips.members_with_clips([*run.members, *run.baselines, *run.references])
     if not members:
         return
     chosen = breakdown.default_member(run) or run.knee

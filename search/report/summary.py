@@ -45,7 +45,9 @@ def key_figures(run: RunView) -> Iterator[KeyFigure]:
     yield KeyFigure("trials", number(len(run.validation_records)), states_text(run))
     size = number(len(run.members))
     if run.is_feasible:
-        yield KeyFigure("on the front", size, f"beside {_counted(len(run.baselines), 'baseline')}")
+        counted = [_counted(len(run.baselines), "baseline")]
+        counted += [_counted(len(run.references), "reference")] if run.references else []
+        yield KeyFigure("on the front", size, f"beside {' and '.join(counted)}")
     else:
         yield KeyFigure("least violating", size, "no trial keeps to all constraints")
     gain = baseline_gain(run)

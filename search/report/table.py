@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -61,15 +62,20 @@ def _heading(text: str, rows: Sequence[Row], column: int, is_sortable: bool) -> 
 
 
 def front_table(run: RunView) -> str:
-    """Front and baselines in one table, ordered as the heat maps: both splits of metrics, costs, configuration."""
+    """Front, baselines and references, ordered as the heat maps: both splits of metrics, costs, configuration."""
     columns = _columns(run)
     headings = ["trial", "", *(heading for heading, _, _ in columns), "configuration"]
     name = ordering(run)
-    baselines = sorted(run.baselines, key=lambda m: (m.value(name) is None, m.value(name), m.key))
-    everyone = sorted(
-        [*ordered_members(run), *baselines], key=lambda m: (m.value(name) is None, m.value(name), m.key[0] == "b")
-    )
+    beside = sorted([*run.baselines, *run.references], key=lambda m: m.key)
+    everyone = sorted([*ordered_members(run), *beside], key=lambda m: (_order(m, name), m.key[0] != "f"))
     return table(headings, [_member_row(run, m, columns) for m in everyone])
+
+
+def _order(member: Member, name: str) -> float:
+    """By the value on validation or, of what is known on test alone, on test; without one, last."""
+    splits: tuple[Split, Split] = ("validation", "test")
+    values = (member.value(name, split) for split in splits)
+    return next((value for value in values if value is not None), math.inf)
 
 
 def comparison_table(rows: Iterable[tuple[RunView, float | None, float | None, float]]) -> str:
@@ -93,11 +99,10 @@ def unfinished_table(rows: Iterable[tuple[str, str, int]]) -> str:
 
 def _columns(run: RunView) -> list[tuple[str, str, Split]]:
     """Heading, name and split of every column of values."""
-    metrics = dict.fromkeys(
-        name for m in (*run.members, *run.baselines) for split in m.metrics.values() for name in split
-    )
+    everyone = (*run.members, *run.baselines, *run.references)
+    metrics = dict.fromkeys(name for m in everyone for split in m.metrics.values() for name in split)
     names = dict.fromkeys([*run.objectives, *metrics, *run.cost_names])
-    tested = {name for m in (*run.members, *run.baselines) for name in m.metrics["test"]}
+    tested = {name for m in everyone for name in m.metrics["test"]}
     columns: list[tuple[str, str, Split]] = []
     for name in names:
         title = run.quantity(name).title
@@ -112,12 +117,13 @@ def _member_row(run: RunView, member: Member, columns: Sequence[tuple[str, str, 
     configuration = "; ".join(configuration_lines(member.configuration))
     kind = member.label or ("front" if run.is_feasible else "least violating")
     cells = [
-        Cell(str(member.trial), member.trial),
+        Cell("–") if member.trial is None else Cell(str(member.trial), member.trial),
         Cell(kind, is_text=True),
         *values,
         Cell(configuration, is_text=True),
     ]
-    return Row(cells, member.key, "baseline" if member.label else "")
+    css_class = "reference" if member.trial is None else "baseline" if member.label else ""
+    return Row(cells, member.key, css_class)
 
 
 def _value_cell(run: RunView, member: Member, name: str, split: Split) -> Cell:

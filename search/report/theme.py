@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 # Okabe & Ito, "Color universal design", 2008: told apart under all common color vision deficiencies. The blue is a
 # little lighter than theirs, and their black and yellow are left out, so that each shows on white and on near black.
 RUN_COLORS = ("#1f83c9", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-FRONT, BASELINE, VIOLATING = RUN_COLORS[0], RUN_COLORS[1], RUN_COLORS[3]
+FRONT, BASELINE, REFERENCE, VIOLATING = RUN_COLORS[:4]
 EVALUATED = "#8b919b"
 """Neither front nor baseline."""
 SEQUENCE = "Cividis"

@@ -12,6 +12,7 @@ import numpy as np
 
 from evaluators.clip_tables import ClipRow
 from search.constraints import Constraint, parse_constraint, total_violation
+from search.illustrations import Illustrations
 from search.pareto import Values, knee_index
 from search.records import TrialRecord
 from search.report.quantities import Extent, Quantity, quantity
@@ -22,12 +23,13 @@ Split = Literal["validation", "test"]
 
 @dataclass(frozen=True)
 class Member:
-    """A configuration that the front document tells about: on the front, or a baseline.
+    """What the front document tells about: a configuration on the front, a baseline, or a reference.
 
     Attributes:
-        key: Names it within the page: `f0`, `f1`, ... on the front, `b0`, `b1`, ... for the baselines.
-        trial: Number of the trial.
-        label: Name of the baseline, such as `4 bits`; empty on the front.
+        key: Names it within the page: `f0`, `f1`, ... on the front, `b0`, `b1`, ... for the baselines,
+            `r0`, `r1`, ... for the references.
+        trial: Number of the trial; None for a reference.
+        label: Name of the baseline, such as `4 bits`, or of the reference; empty on the front.
         configuration: Knob name -> value.
         metrics: Split -> metric name -> value; nothing for a split that was not evaluated.
         standard_errors: Split -> metric name -> standard error.
@@ -37,7 +39,7 @@ class Member:
     """
 
     key: str
-    trial: int
+    trial: int | None
     label: str
     configuration: Configuration
     metrics: Mapping[Split, Mapping[str, float]]
@@ -49,6 +51,8 @@ class Member:
     @property
     def title(self) -> str:
         """What people call it, not escaped."""
+        if self.trial is None:
+            return self.label
         return f"{self.label} (trial {self.trial})" if self.label else f"trial {self.trial}"
 
     def value(self, name: str, split: Split = "validation") -> float | None:
@@ -69,12 +73,14 @@ class RunView:
         front: The front document, as `front --json` prints it.
         records: The journal: all splits, in the order in which they were written.
         scale: Extents by which units and axes are chosen; by default the run's own. See `aligned`.
+        illustrations: What it has to show beside numbers.
     """
 
     name: str
     front: Mapping[str, Any]
     records: Sequence[TrialRecord]
     scale: Mapping[str, Extent] | None = None
+    illustrations: Illustrations = field(default_factory=Illustrations)
 
     @property
     def objectives(self) -> list[str]:
@@ -95,6 +101,11 @@ class RunView:
     def baselines(self) -> tuple[Member, ...]:
         """The homogeneous configurations and whatever else the front is compared with."""
         return tuple(_member(f"b{i}", trial) for i, trial in enumerate(self.front["baselines"]))
+
+    @cached_property
+    def references(self) -> tuple[Member, ...]:
+        """Points that no configuration of the space gives, such as another network."""
+        return tuple(_member(f"r{i}", entry) for i, entry in enumerate(self.front.get("references", ())))
 
     @cached_property
     def validation_records(self) -> tuple[TrialRecord, ...]:
@@ -193,7 +204,7 @@ class RunView:
 
     def _all_values(self) -> Iterator[tuple[str, float]]:
         splits: tuple[Split, Split] = ("validation", "test")
-        for member in (*self.members, *self.baselines):
+        for member in (*self.members, *self.baselines, *self.references):
             for name in {*self.objectives, *self.cost_names}:
                 for value in (member.value(name, split) for split in splits):
                     if value is not None:
@@ -239,9 +250,9 @@ def _finite(value: Any) -> float | None:
 def _member(key: str, document: Mapping[str, Any]) -> Member:
     return Member(
         key=key,
-        trial=document["trial"],
-        label=document.get("label", "") if key.startswith("b") else "",
-        configuration=document["configuration"],
+        trial=document.get("trial"),
+        label="" if key.startswith("f") else document.get("label", ""),
+        configuration=document.get("configuration") or {},
         metrics={"validation": document["validation"], "test": document.get("test") or {}},
         standard_errors={
             "validation": document.get("validation_standard_errors") or {},

@@ -16,6 +16,7 @@ from cost_models import workload_costs
 from evaluators.errors import DataError, SystemSpecError
 from evaluators.nsnet2.system import NsNet2Exits
 from evaluators.registry import create_system
+from evaluators.speech.signal_metrics import si_sdr_db
 from evaluators.speech.stft import log_power
 from evaluators.system import Context
 from search.study import Study
@@ -104,6 +105,37 @@ def test_a_share_of_the_data_is_its_first_clips(prepared):
     assert "si_sdr_db" not in some.standard_errors, "one clip has no standard error"
     (whole,) = prepared.evaluate(chosen, "test")
     assert whole.metrics["si_sdr_db"] != some.metrics["si_sdr_db"]
+
+
+def test_references_are_the_noisy_speech_smaller_networks_and_published_figures(recordings):
+    published = [{"label": "other", "metrics": {"si_sdr_db": 9.5, "mmacs_per_second": 3.0}}]
+    system = system_of(recordings, static_sizes=[4], references=published)
+    system.prepare(Context(recordings.parent / "prepared-cache"))
+    noisy, static, other = system.references("test")
+    assert [noisy.label, static.label, other.label] == ["noisy", "static 4 units", "other"]
+    assert noisy.measurement.metrics["mmacs_per_second"] == noisy.costs["macs"] == 0
+    clips = [system._data.evaluation["test"][k] for k in range(3)]
+    expected = np.mean([si_sdr_db(clip.clean, clip.noisy) for clip in clips])
+    assert noisy.measurement.metrics["si_sdr_db"] == pytest.approx(expected)
+    assert [row["clip"] for row in noisy.measurement.clips] == [clip.name for clip in clips]
+    # fc1 257 x 4, two GRUs of 2 x 3 x 4 x 4, fc2 to fc4: 4 x 4, 4 x 4, 4 x 257.
+    assert static.costs["macs"] == 257 * 4 + 2 * 96 + 16 + 16 + 4 * 257
+    assert other.measurement.metrics == {"si_sdr_db": 9.5, "mmacs_per_second": 3.0}
+    assert [r.label for r in system.references("validation")] == ["noisy", "static 4 units"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"static_sizes": [0]},
+        {"references": [{"label": "a"}]},
+        {"references": [{"label": "a", "metrics": {"pesk": 2.0}}]},
+        {"references": [{"label": "a", "metrics": {"pesq": "high"}}]},
+    ],
+)
+def test_references_that_are_none_are_refused(recordings, wrong):
+    with pytest.raises(SystemSpecError, match=r"static_sizes|references"):
+        system_of(recordings, **wrong)
 
 
 def test_an_export_holds_what_the_route_needs(prepared, tmp_path):

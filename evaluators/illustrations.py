@@ -1,0 +1,76 @@
+"""What a system can show of some configurations beside numbers: sounds to listen to, and decisions over time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, runtime_checkable
+
+from spaces import Configuration
+
+SoundFormat = Literal["flac", "wav"]
+
+
+@dataclass(frozen=True)
+class Sound:
+    """Something to listen to.
+
+    Attributes:
+        example: What was processed, such as the name of a clip; sounds of one example are compared with each other.
+        title: What this one is, such as `noisy`; empty for a configuration.
+        content: The whole file.
+        format: Of the file.
+        of: Position of the configuration that made it; None if none of them did.
+    """
+
+    example: str
+    title: str
+    content: bytes
+    format: SoundFormat
+    of: int | None = None
+
+
+@dataclass(frozen=True)
+class Steps:
+    """A decision over time.
+
+    Attributes:
+        title: What is decided, and for which example.
+        levels: What can be decided, from below.
+        values: Positions in `levels`, one a step.
+        step_ms: Duration of a step.
+        of: Position of the configuration that decides.
+    """
+
+    title: str
+    levels: Sequence[str]
+    values: Sequence[int]
+    step_ms: float
+    of: int
+
+
+Illustration = Sound | Steps
+
+
+def illustration_error(item: Any, n_configurations: int) -> str | None:
+    """What keeps an object from being an illustration of one of so many configurations; None if nothing does."""
+    match item:
+        case Sound(content=bytes(), format="flac" | "wav", of=of) if of is None or _is_within(of, n_configurations):
+            return None
+        case Steps(levels=levels, values=values, of=of) if _is_within(of, n_configurations):
+            if item.step_ms > 0 and values and all(_is_within(value, len(levels)) for value in values):
+                return None
+            return "returned steps whose values are no positions in their levels, or that last no time"
+    return f"must return Sound and Steps objects of the {n_configurations} configurations, got {type(item).__name__}"
+
+
+def _is_within(position: Any, n: int) -> bool:
+    return type(position) is int and 0 <= position < n
+
+
+@runtime_checkable
+class Illustrated(Protocol):
+    """A system that can illustrate configurations; an optional part of `System`."""
+
+    def illustrate(self, configurations: Sequence[Configuration]) -> Sequence[Illustration]:
+        """What there is to show of them, a few megabytes at most; after `prepare`."""

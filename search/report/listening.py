@@ -1,0 +1,66 @@
+"""Players for the sounds of a run, and its decisions over time."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+
+import plotly.graph_objects as go
+
+from search.illustrations import StoredSound, StoredSteps
+from search.report.text import html_text, plotly_text
+from search.report.theme import FRONT, figure
+from search.report.view import Member, RunView
+
+
+def players(run: RunView) -> str:
+    """A table with a row for each way to process, a column for each example, and a player in each cell."""
+    sounds = run.illustrations.sounds
+    examples = list(dict.fromkeys(sound.example for sound in sounds))
+    kinds = list(dict.fromkeys((sound.title, sound.trial) for sound in sounds))
+    at = {(sound.title, sound.trial, sound.example): sound for sound in sounds}
+    heads = "".join(f'<th scope="col" class="text">{html_text(example, 90)}</th>' for example in ("", *examples))
+    rows = "".join(
+        _row(run, title, trial, [at.get((title, trial, example)) for example in examples]) for title, trial in kinds
+    )
+    table = f"<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody>"
+    return f'<div class="scroll"><table class="players">{table}</table></div>'
+
+
+def drawn_steps(run: RunView) -> dict[str, StoredSteps]:
+    """Key of a front member -> its decision over time, where it is known."""
+    by_trial = {steps.trial: steps for steps in reversed(run.illustrations.steps)}
+    return {member.key: by_trial[member.trial] for member in run.members if member.trial in by_trial}
+
+
+def steps_figure(steps: StoredSteps) -> go.Figure:
+    """The decision over time, as a line of steps."""
+    seconds = [round(i * steps.step_ms / 1000, 4) for i in range(len(steps.values))]
+    levels = [plotly_text(level, 30) for level in steps.levels]
+    line = {"color": FRONT, "width": 1.5, "shape": "hv"}
+    trace = go.Scatter(x=seconds, y=list(steps.values), mode="lines", line=line, hoverinfo="skip")
+    ticks = {"tickvals": list(range(len(levels))), "ticktext": levels, "range": [-0.3, len(levels) - 0.7]}
+    return figure([trace], 240, xaxis={"title": {"text": "time (s)"}}, yaxis=ticks, showlegend=False)
+
+
+def _row(run: RunView, title: str, trial: int | None, sounds: Sequence[StoredSound | None]) -> str:
+    member = next((m for m in run.members if trial is not None and m.trial == trial), None)
+    key = "" if member is None else f' data-key="{html_text(member.key)}" tabindex="0"'
+    name = html_text(title or f"trial {trial}", 60)
+    shown = [] if member is None else [f"{run.quantity(o).label} {_shown(run, member, o)}" for o in run.objectives]
+    note = f"<small>{html_text(', '.join(shown))}</small>" if shown else ""
+    knee = " – the knee" if member is not None and member is run.knee else ""
+    cells = "".join(f'<td class="text">{"–" if sound is None else _player(sound)}</td>' for sound in sounds)
+    return f'<tr{key}><th scope="row" class="text">{name}{knee}{note}</th>{cells}</tr>'
+
+
+def _shown(run: RunView, member: Member, name: str) -> str:
+    tested = member.value(name, "test")
+    return run.quantity(name).show(member.value(name) if tested is None else tested)
+
+
+def _player(sound: StoredSound) -> str:
+    content = base64.b64encode(sound.content).decode("ascii")
+    kind = "audio/flac" if sound.format == "flac" else "audio/wav"
+    label = html_text(f"{sound.title or f'trial {sound.trial}'}, {sound.example}")
+    return f'<audio controls preload="none" aria-label="{label}" src="data:{kind};base64,{content}"></audio>'

@@ -1,0 +1,152 @@
+"""Illustrations: kept as files, read back, drawn without the system; nothing outside the folder is ever read."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evaluators.illustrations import Sound, Steps
+from search.display.progress import Display
+from search.illustrations import (
+    MAX_MEMBERS,
+    Illustrations,
+    IllustrationWarning,
+    chosen_members,
+    keep_illustrations,
+    read_illustrations,
+)
+from search.records import TrialRecord
+from search.report import RunView
+from search.report.page import report_html
+from search.run import Run, carry_out
+from search.run_directory import RunDirectory
+
+MakeStudy = Callable[..., Any]
+HOSTILE = '</script><b>x</b>"><audio src=x onerror=window.hit=1>'
+
+
+def run(study: Any, out: Path, *, resume: bool = False) -> Run:
+    return carry_out(study, RunDirectory(out), resume=resume, fresh=False, monitor=Display())
+
+
+@pytest.fixture
+def done(make_study: MakeStudy, tmp_path: Path) -> Run:
+    return run(make_study({"name": "toy_systems:Illustrated"}, budget={"trials": 20}), tmp_path / "run")
+
+
+def page_of(done: Run) -> str:
+    view = RunView("run", done.front(), done.records(), illustrations=read_illustrations(done.directory))
+    return report_html([view])
+
+
+def test_members_of_the_front_are_illustrated(done: Run) -> None:
+    shown = read_illustrations(done.directory)
+    front = [trial["trial"] for trial in done.front()["trials"]]
+    assert [s.trial for s in shown.sounds] == [None, *front]
+    assert shown.sounds[0].content == b"as it came"
+    assert shown.sounds[0].title == "as it came"
+    assert [(s.trial, s.values, s.levels) for s in shown.steps] == [(trial, (0, 1, 1), ("a", "b")) for trial in front]
+
+
+def test_the_page_holds_them_and_nothing_else_is_needed(done: Run) -> None:
+    page = page_of(done)
+    contents = re.findall(r'src="data:audio/wav;base64,([^"]+)"', page)
+    assert [base64.b64decode(c) for c in contents[:2]] == [b"as it came", b"member 0"]
+    assert len(contents) == 1 + len(done.front()["trials"])
+    assert "<h2>Listening</h2>" in page
+    assert "<h2>Over time</h2>" in page
+    assert "media-src data:" in page
+
+
+def test_names_stay_text(done: Run) -> None:
+    index = done.directory.illustrations / "index.json"
+    document = json.loads(index.read_text())
+    for entry in document["sounds"]:
+        entry["example"] = entry["title"] = HOSTILE
+    for entry in document["steps"]:
+        entry["title"], entry["levels"] = HOSTILE, [HOSTILE, "b"]
+    index.write_text(json.dumps(document))
+    page = page_of(done)
+    assert "<b>x</b>" not in page
+    assert "<audio src=x" not in page
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        3,
+        {},
+        {"file": "../secret.wav", "trial": 0},
+        {"file": "/etc/hostname", "trial": 0},
+        {"file": "link.wav", "trial": 0},
+        {"file": "001.exe", "trial": 0},
+        {"file": "999.wav", "trial": 0},
+        {"file": "009.wav", "trial": 0},
+        {"file": "000.wav", "trial": "0"},
+        {"file": 4, "trial": 0},
+    ],
+)
+def test_entries_that_are_not_sound_are_left_out(done: Run, tmp_path: Path, entry: Any) -> None:
+    folder = done.directory.illustrations
+    (tmp_path / "secret.wav").write_bytes(b"secret")
+    (done.directory.path / "secret.wav").write_bytes(b"secret")
+    (folder / "009.wav").symlink_to(tmp_path / "secret.wav")
+    (folder / "index.json").write_text(json.dumps({"sounds": [entry], "steps": []}))
+    assert read_illustrations(done.directory) == Illustrations()
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"sounds": 3}', '{"steps": [{"title": "a"}, {"values": [9]}]}'])
+def test_a_spoiled_index_costs_the_illustrations_alone(done: Run, content: str) -> None:
+    (done.directory.illustrations / "index.json").write_text(content)
+    assert read_illustrations(done.directory) == Illustrations()
+    assert "<h2>Listening</h2>" not in page_of(done)
+
+
+def test_too_much_is_left_out(done: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("search.illustrations.MAX_BYTES", 20)
+    shown = read_illustrations(done.directory)
+    assert [sound.content for sound in shown.sounds] == [b"as it came", b"member 0"]
+    assert shown.n_left_out > 0
+
+
+def records(n: int) -> list[TrialRecord]:
+    return [TrialRecord(10 * i, "validation", {"a": i}, "done") for i in range(n)]
+
+
+def test_of_many_members_some_are_chosen_the_knee_among_them() -> None:
+    assert chosen_members(records(5), None) == records(5)
+    chosen = [r.trial for r in chosen_members(records(100), 130)]
+    assert len(chosen) == MAX_MEMBERS
+    assert (chosen[0], chosen[-1]) == (0, 990)
+    assert 130 in chosen
+    assert chosen == sorted(chosen)
+
+
+def test_what_a_system_cannot_show_is_a_warning(make_study: MakeStudy, tmp_path: Path) -> None:
+    study = make_study({"name": "toy_systems:Illustrated", "fault": "illustrate"}, budget={"trials": 10})
+    with pytest.warns(IllustrationWarning, match=r"illustrate raised OSError: no loudspeaker"):
+        done = run(study, tmp_path / "run")
+    assert done.front()["trials"]
+    assert read_illustrations(done.directory) == Illustrations()
+
+
+def test_where_nothing_is_done_nothing_is_asked(make_study: MakeStudy, tmp_path: Path) -> None:
+    study = make_study({"name": "toy_systems:Illustrated"})
+    keep_illustrations(study.system, RunDirectory(tmp_path), [], None)
+    assert list(tmp_path.glob("clips/*")) == []
+
+
+def test_positions_of_the_front_become_trials(tmp_path: Path) -> None:
+    class Shows:
+        def illustrate(self, configurations: Any) -> Any:
+            return [Sound("clip", "", b"x", "flac", 1), Steps("t", ["a"], [0], 16.0, 0)]
+
+    keep_illustrations(Shows(), RunDirectory(tmp_path), records(2), None)  # type: ignore[arg-type]
+    shown = read_illustrations(RunDirectory(tmp_path))
+    assert (shown.sounds[0].trial, shown.steps[0].trial) == (10, 0)
