@@ -163,4 +163,4 @@ def _flat(group: str, trial: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _safe(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value[:1] in "=+-@" else value
+    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@")) else value

@@ -34,7 +34,7 @@ def test_they_are_taken_over() -> None:
 @pytest.mark.parametrize(
     ("answer", "told"),
     [
-        (3, "must return a list of illustrations, got 3"),
+        (3, "must return a list of illustrations, got int 3"),
         ([3], "must return Sound and Steps objects of the 1 configurations, got int"),
         ([Sound("a", "", "text", "wav")], "must return Sound and Steps objects"),
         ([Sound("a", "", b"", "mp3")], "must return Sound and Steps objects"),

@@ -35,15 +35,15 @@ def test_they_are_taken_over() -> None:
 @pytest.mark.parametrize(
     ("answer", "told"),
     [
-        (3, "references must return a list of references, got 3"),
+        (3, "references must return a list of references, got int 3"),
         ({"a": 1}, "references must return a list of references"),
-        ([3], "references must return Reference objects with a label, got 3"),
+        ([3], "references must return Reference objects with a label, got int 3"),
         ([Reference("", Measurement({}))], "references must return Reference objects with a label"),
         ([Reference("a", Measurement({"acuracy": 1}))], "references returned the metric 'acuracy'"),
         ([Reference("a", Measurement({"accuracy": "x"}))], "references metrics 'accuracy' must be a number"),
         ([Reference("a", Measurement({"accuracy": float("nan")}))], "references 'accuracy' of 'a' must be finite"),
         ([Reference("a", Measurement({}), {"macs": float("inf")})], "references 'macs' of 'a' must be finite"),
-        ([Reference("a", Measurement({}), 3)], "references costs of 'a' must be a mapping, got 3"),
+        ([Reference("a", Measurement({}), 3)], "references costs of 'a' must be a mapping, got int 3"),
         ([Reference("a", Measurement({}, clips=3))], "references clips must be a list"),
     ],
 )
