@@ -34,7 +34,11 @@ COUNTS = {"macs", "cycles", "parameters", "instructions", "operations"}
 SHARES = {"rate", "accuracy", "share", "activity"}
 """Words of things between 0 and 1, shown in per cent."""
 
-_ACRONYMS = {"macs": "MACs", "ram": "RAM", "rom": "ROM", "pesq": "PESQ", "stoi": "STOI", "snr": "SNR", "cpu": "CPU"}
+_ACRONYMS = {
+    "macs": "MACs",
+    "mmacs": "MMACs",
+    **{name: name.upper() for name in ("ram", "rom", "pesq", "stoi", "estoi", "snr", "si", "sdr", "cpu", "dnsmos")},
+}
 _STORES = {"ram", "rom", "flash", "memory"}
 _PREFIXES = ((1e10, 1e9, "G"), (1e7, 1e6, "M"), (1e4, 1e3, "k"))
 _LOG_RATIO = 20.0
