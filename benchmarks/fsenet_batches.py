@@ -60,7 +60,11 @@ def measure(n_candidates: int, n_clips: int) -> dict[str, dict[str, float]]:
     rng = np.random.default_rng(0)
     made, calibration = clips(n_clips, rng), clips(N_CALIBRATION, rng)
     torch.manual_seed(0)
-    network = folded(ConvFsenet(PRESETS["small"]))
+    raw = ConvFsenet(PRESETS["small"])
+    for gate in raw.gates:
+        # Untrained channels have equal scores wherever a gate is silent, which no threshold could tell apart.
+        torch.nn.init.normal_(gate.get_parameter("scores"))
+    network = folded(raw)
     n_blocks = len(network.blocks)
     random = _drawn(rng, n_candidates, n_blocks, 0)
     late = _drawn(rng, n_candidates, n_blocks, n_blocks - 3)

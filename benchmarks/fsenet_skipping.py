@@ -37,7 +37,10 @@ WEIGHT_BYTES = 4
 def measure(n_seconds: float) -> dict[str, dict[str, float]]:
     """Figures for every ratio."""
     torch.manual_seed(0)
-    network = folded(ConvFsenet(PRESETS["paper"]))
+    raw = ConvFsenet(PRESETS["paper"])
+    for gate in raw.gates:
+        torch.nn.init.normal_(gate.get_parameter("scores"))
+    network = folded(raw)
     rng = np.random.default_rng(0)
     part = portion(list(enumerate(clips(4, rng))), "log_power")
     n_frames = round(n_seconds * FRAMES_PER_SECOND)

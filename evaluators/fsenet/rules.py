@@ -67,8 +67,11 @@ def calibrated(name: str, block: FoldedBlock, method: Method, ratio: float, x: T
             "no threshold can tell them apart. Is the data silent?"
         )
     in_order = scores.flatten().sort().values
-    threshold = float(in_order[max(round(ratio * len(in_order)) - 1, 0)])
-    met = float((scores <= threshold).float().mean())
+    wanted = in_order[max(round(ratio * len(in_order)) - 1, 0)]
+    # Where scores are equal, pruning all of them or none may be nearer.
+    nearest = [wanted, *in_order[in_order < wanted][-1:]]
+    shares = [float((in_order <= threshold).float().mean()) for threshold in nearest]
+    met, threshold = min(zip(shares, map(float, nearest), strict=True), key=lambda found: abs(found[0] - ratio))
     if abs(met - ratio) > TOLERANCE:
         raise EvaluationError(
             f"{name}: a pruning ratio of {ratio:g} cannot be met; so many scores are equal that {met:.3f} is nearest"
