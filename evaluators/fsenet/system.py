@@ -13,11 +13,13 @@ from pydantic import BeforeValidator, Field
 
 from cost_models import Workload, workload_costs
 from evaluators.clip_tables import checked_clips
-from evaluators.fsenet.pruning import Pruning, knobs, pruning
+from evaluators.fsenet.pruning import METHOD, RATIOS, TARGET, Method, Pruning, knobs, pruning
 from evaluators.fsenet.shape import PRESETS, Features, FsenetShape, Gating, Preset
 from evaluators.fsenet.training_options import TrainingOptions
 from evaluators.fsenet.workload import activity_of, fsenet_workload, weight_bytes_per_inference
+from evaluators.illustrations import Illustration
 from evaluators.metrics import METRICS, Metric
+from evaluators.references import Reference
 from evaluators.speech.data_options import AnyPath, SpeechDataOptions, SpeechMetric, as_tuple, resolved
 from evaluators.speech.frames import FRAMES_PER_SECOND
 from evaluators.system import Activity, Context, EvaluationSplit, Measurement
@@ -27,9 +29,11 @@ if TYPE_CHECKING:
     from evaluators.fsenet.evaluation import Enhancer, Portion
     from evaluators.fsenet.preparation import PreparedFsenet
     from evaluators.speech.corpus import SpeechData
+    from evaluators.speech.scoring import Scorer
 
 TARGET_TOLERANCE = 0.05
 """Gates that come no nearer to their target are told of; ratios are met all the same, by thresholds."""
+STATIC_RATIOS = (0.25, 0.5, 0.75, 0.9)
 WORK, FETCHED = "mmacs_per_second", "weight_mbytes_per_second"
 Share = Annotated[float, Field(gt=0.0, le=1.0)]
 
@@ -139,14 +143,11 @@ class ConvFsenetSystem:
         self, configurations: Sequence[Configuration], split: EvaluationSplit, fidelity: float = 1.0
     ) -> Sequence[Measurement]:
         """Scores with their standard errors, work, bytes fetched, and which channels blocks kept."""
-        from evaluators.speech.score_cache import ScoreCache
-        from evaluators.speech.scoring import Scorer
         from evaluators.training.threads import one_thread
 
         wanted = [self._pruning(configuration) for configuration in configurations]
         among = self._clips(split, math.ceil(fidelity * len(self._data.evaluation[split])))
-        scorer = Scorer(self._options.scores, ScoreCache(self._score_file), dnsmos=self._dnsmos)
-        with one_thread(), scorer:
+        with one_thread(), self._scorer() as scorer:
             found = self._enhancer.score(among, wanted, scorer)
         measurements = []
         for configuration, scores in zip(configurations, found, strict=True):
@@ -161,6 +162,24 @@ class ConvFsenetSystem:
                 Measurement(metrics, activity, scores.table.standard_errors(), checked_clips(scores.table.rows()))
             )
         return measurements
+
+    def references(self, split: EvaluationSplit) -> Sequence[Reference]:
+        """Unprocessed speech, the network without gates, and fixed channels at ratios that are equal in all blocks."""
+        noisy = self._unprocessed(split)
+        named = {"dense network": self._uniform("dense_magnitudes", 0.0)}
+        named |= {f"static, {ratio:g} pruned": self._uniform("static_scores", ratio) for ratio in STATIC_RATIOS}
+        measured = zip(named.items(), self.evaluate(list(named.values()), split), strict=True)
+        return [noisy, *(Reference(label, found, workload_costs(self.workload(c))) for (label, c), found in measured)]
+
+    def illustrate(self, configurations: Sequence[Configuration]) -> Sequence[Illustration]:
+        """Three clips of test to listen to, and how many channels the blocks keep over time."""
+        from evaluators.fsenet.illustration import illustrate_prunings
+        from evaluators.training.threads import one_thread
+
+        clips = self._data.evaluation["test"]
+        prunings = [self._pruning(configuration) for configuration in configurations]
+        with one_thread():
+            return illustrate_prunings(self._prepared, self._enhancer, clips, prunings)
 
     def costs(self, configuration: Configuration) -> Mapping[str, float]:
         """None beside those of the workload."""
@@ -182,6 +201,30 @@ class ConvFsenetSystem:
     @property
     def _score_file(self) -> Path:
         return self._context.cache / "speech_scores.jsonl"
+
+    def _scorer(self) -> Scorer:
+        from evaluators.speech.score_cache import ScoreCache
+        from evaluators.speech.scoring import Scorer
+
+        return Scorer(self._options.scores, ScoreCache(self._score_file), dnsmos=self._dnsmos)
+
+    def _unprocessed(self, split: EvaluationSplit) -> Reference:
+        from evaluators.speech.score_tables import ScoreTable
+        from evaluators.speech.scoring import Scorable
+
+        among = self._clips(split, len(self._data.evaluation[split]))
+        clips = [clip for part in among for clip in part.clips]
+        with self._scorer() as scorer:
+            scores = scorer.score([Scorable(clip.clean, clip.noisy) for clip in clips])
+        table = ScoreTable([clip.name for clip in clips], scores)
+        metrics = {**table.means(), WORK: 0.0, FETCHED: 0.0}
+        rows = checked_clips(table.rows())
+        return Reference("noisy", Measurement(metrics, {}, table.standard_errors(), rows), workload_costs(Workload(())))
+
+    def _uniform(self, method: Method, ratio: float) -> Configuration:
+        """One ratio in all blocks."""
+        ratios = {f"{RATIOS}.{block}": ratio for block in self._shape.blocks}
+        return {**ratios, METHOD: method, TARGET: self._targets[0]}
 
     def _pruning(self, configuration: Configuration) -> Pruning:
         return pruning(configuration, self._shape.blocks)

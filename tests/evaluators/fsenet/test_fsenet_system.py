@@ -17,6 +17,7 @@ from cost_models import workload_costs
 from evaluators.errors import SystemSpecError
 from evaluators.fsenet.shape import PRESETS
 from evaluators.fsenet.system import ConvFsenetSystem
+from evaluators.illustrations import Sound, Steps, illustration_error
 from evaluators.registry import create_system
 from evaluators.system import Context
 from search.study import Study
@@ -120,6 +121,27 @@ def test_targets_that_training_did_not_reach_are_told(prepared: ConvFsenetSystem
     assert facts["kept_share_reached"]["0.25"] > 0.5
     (told,) = [line for line in facts["targets_missed"] if "0.25" in line]
     assert told.startswith("gates trained to keep a share of 0.25 keep 0.")
+
+
+def test_references_are_static_pruning_at_equal_ratios(prepared: ConvFsenetSystem) -> None:
+    found = {reference.label: reference for reference in prepared.references("validation")}
+    assert list(found) == ["noisy", "dense network", *(f"static, {r:g} pruned" for r in (0.25, 0.5, 0.75, 0.9))]
+    (expected,) = prepared.evaluate([configuration(0.75, "static_scores")], "validation")
+    assert found["static, 0.75 pruned"].measurement == expected
+    dense = workload_costs(prepared.workload(configuration(0.0, "dense_magnitudes")))
+    assert found["dense network"].costs == dense
+    assert found["noisy"].measurement.metrics["mmacs_per_second"] == 0
+
+
+def test_illustrations_are_sounds_and_shares_kept_over_time(prepared: ConvFsenetSystem) -> None:
+    found = prepared.illustrate([configuration(0.0), configuration(0.5, "static_scores")])
+    assert all(illustration_error(item, 2) is None for item in found)
+    sounds = [item for item in found if isinstance(item, Sound)]
+    # Three clips: noisy, clean, and by each configuration.
+    assert [sound.of for sound in sounds] == [None, None, 0, 1] * 3
+    steps = [item for item in found if isinstance(item, Steps)]
+    assert [item.of for item in steps] == [0] * len(BLOCKS), "fixed channels do not change over time"
+    assert {item.levels[value] for item in steps for value in item.values} == {"100 % kept"}
 
 
 def test_a_static_export_is_smaller_and_says_which_channels(prepared: ConvFsenetSystem, tmp_path: Path) -> None:
