@@ -44,6 +44,9 @@ class Entry:
 
 _PACKAGE = "search.optimizers"
 OPTIMIZERS: Mapping[str, Entry] = {
+    "guided": Entry(
+        f"{_PACKAGE}.guided", "GuidedSearch", "GuidedOptions", "exact costs, a model of damage, Gaussian processes"
+    ),
     "random": Entry(f"{_PACKAGE}.baseline", "RandomSearch", "RandomOptions", "every knob drawn uniformly"),
     "exhaustive": Entry(
         f"{_PACKAGE}.baseline", "ExhaustiveSearch", "ExhaustiveOptions", "the whole space, for small ones"

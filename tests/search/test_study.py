@@ -166,7 +166,7 @@ def test_another_optimizer_takes_over_the_options_that_it_has_too(study: Path) -
         (
             "optimizer.name=nsga-2",
             '--set optimizer.name  optimizer.name: unknown optimizer "nsga-2"\n'
-            '    Allowed: exhaustive, gp, nsga2, nsga3, random, tpe. Did you mean "nsga2"?',
+            '    Allowed: exhaustive, gp, guided, nsga2, nsga3, random, tpe. Did you mean "nsga2"?',
         ),
         (
             "system.name=gru_clasifier",

@@ -21,6 +21,7 @@ LIMITS: dict[str, dict[str, int]] = {
     "nsga3": {"population": 8},
     "tpe": {"startup": 6, "batch": 4},
     "gp": {"startup": 24, "batch": 4},
+    "guided": {"batch": 4, "start": 6, "rounds": 2, "pool": 40},
     "random": {"batch": 8},
     "exhaustive": {"batch": 8},
 }
