@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from evaluators.errors import EvaluationError
 from evaluators.nsnet2.exit_losses import draw_staying, exit_losses
 from evaluators.nsnet2.network import NsNet2
 from evaluators.nsnet2.shape import EARLY_EXITS, Exit, NsNet2Shape
@@ -34,6 +35,9 @@ class Trainer:
         options: How to train.
         device: Where to.
         initial: Weights of the trunk to start from; None: random ones.
+
+    Raises:
+        EvaluationError: If all weights are given and to be kept.
     """
 
     def __init__(
@@ -49,6 +53,11 @@ class Trainer:
         self._examples = examples
         self._options = options
         self._device = device
+        self._kept = frozenset(initial or {}) if options.warm_share == 0 else frozenset[str]()
+        if not self._trainable(("",)):
+            raise EvaluationError("nothing to train: all weights are given; raise `warm_share` or add early exits")
+        for name, parameter in self.network.named_parameters():
+            parameter.requires_grad_(name not in self._kept)
         groups = _parameter_groups(self.network, initial or {}, options)
         self._optimizer = torch.optim.AdamW(groups, weight_decay=options.weight_decay)
 
@@ -99,11 +108,18 @@ class Trainer:
         n_updates = options.epochs * options.updates_per_epoch
         if options.scheme == "joint":
             return exits, update / n_updates
-        phase, done = divmod(update * len(exits), n_updates)
-        trainable = phase_modules(self.network.shape)[exits[phase]]
+        modules = phase_modules(self.network.shape)
+        phases = [exit_ for exit_ in exits if self._trainable(modules[exit_])]
+        phase, done = divmod(update * len(phases), n_updates)
+        trainable = self._trainable(modules[phases[phase]])
         for name, parameter in self.network.named_parameters():
-            parameter.requires_grad_(name.startswith(trainable))
-        return (exits[phase],), done / n_updates
+            parameter.requires_grad_(name in trainable)
+        return (phases[phase],), done / n_updates
+
+    def _trainable(self, prefixes: tuple[str, ...]) -> frozenset[str]:
+        """Names of the parameters of some modules, less those that are kept as they are."""
+        named = (name for name, _ in self.network.named_parameters() if name.startswith(prefixes))
+        return frozenset(named) - self._kept
 
 
 def phase_modules(shape: NsNet2Shape) -> dict[Exit, tuple[str, ...]]:

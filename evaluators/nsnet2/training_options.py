@@ -22,7 +22,10 @@ class TrainingOptions(Options):
     batch_size: int = Field(default=16, ge=1, description="examples per update; every example is heard once")
     learning_rate: float = Field(default=0.005, gt=0.0, description="peak of the learning rate")
     warm_share: float = Field(
-        default=0.2, gt=0.0, le=1.0, description="of the learning rate, for weights that the training starts from"
+        default=0.2,
+        ge=0.0,
+        le=1.0,
+        description="of the learning rate, for weights that the training starts from; 0 keeps them as they are",
     )
     weight_decay: float = Field(default=0.0, ge=0.0, description="of AdamW")
     gradient_clip: float = Field(default=1.0, gt=0.0, description="largest norm of a gradient")

@@ -182,6 +182,27 @@ def test_given_weights_move_slower_than_others():
     assert moved["gru1.cell.weight_hh_l0"] < 0.02 * moved["copies.gru1.cell.weight_hh_l0"]
 
 
+@pytest.mark.parametrize("scheme", ["joint", "layerwise"])
+@pytest.mark.parametrize("is_split", [True, False])
+def test_given_weights_can_be_kept_as_they_are(scheme, is_split):
+    weights = NsNet2(SHAPE.without_exits()).state_dict()
+    options = OPTIONS.model_copy(update={"warm_share": 0.0, "scheme": scheme, "weight_decay": 0.1})
+    trainer = Trainer(replace(SHAPE, is_split=is_split), Examples(), options, "cpu", weights)
+    before = {name: value.clone() for name, value in trainer.network.state_dict().items()}
+    trained = [set(trainer.run_epoch()) for _ in range(options.epochs)]
+    for name, value in trainer.network.state_dict().items():
+        assert torch.equal(value, before[name]) == (name in weights), name
+    # Layer by layer, the last exit has no phase: none of its weights is free.
+    assert ("final" in set().union(*trained)) == (scheme == "joint")
+
+
+def test_a_training_without_free_weights_is_an_error():
+    weights = NsNet2(SHAPE.without_exits()).state_dict()
+    options = OPTIONS.model_copy(update={"warm_share": 0.0})
+    with pytest.raises(EvaluationError, match=r"nothing to train.*warm_share"):
+        Trainer(SHAPE.without_exits(), Examples(), options, "cpu", weights)
+
+
 class Interruption(Silent):
     """Ends the process, so to say, after an epoch."""
 
