@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from cost_models import Workload, workload_costs
 from evaluators.clip_tables import checked_clips
@@ -82,6 +82,12 @@ class NsNet2ExitsOptions(Options):
     bits: Literal[8, 32] = Field(
         8, description="of weights and activations, for bytes and cycles; quality is measured in floating point"
     )
+
+    @model_validator(mode="after")
+    def _kept_layers_are_given(self) -> Self:
+        if self.training.kept_layers and self.warm_start is None:
+            raise ValueError("training.kept_layers stay as `warm_start` gives them; name its file, or keep no layers")
+        return self
 
 
 class NsNet2Exits:

@@ -37,7 +37,7 @@ class Trainer:
         initial: Weights of the trunk to start from; None: random ones.
 
     Raises:
-        EvaluationError: If all weights are given and to be kept.
+        EvaluationError: If no weight is free.
     """
 
     def __init__(
@@ -53,9 +53,10 @@ class Trainer:
         self._examples = examples
         self._options = options
         self._device = device
-        self._kept = frozenset(initial or {}) if options.warm_share == 0 else frozenset[str]()
+        kept_layers = tuple(f"{layer}." for layer in options.kept_layers)
+        self._kept = frozenset(name for name in initial or {} if name.startswith(kept_layers))
         if not self._trainable(("",)):
-            raise EvaluationError("nothing to train: all weights are given; raise `warm_share` or add early exits")
+            raise EvaluationError("nothing to train: `kept_layers` are all layers, and there is no early exit")
         for name, parameter in self.network.named_parameters():
             parameter.requires_grad_(name not in self._kept)
         groups = _parameter_groups(self.network, initial or {}, options)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
+from evaluators.speech.data_options import as_tuple
 from spaces import Options
 
 Scheme = Literal["joint", "layerwise"]
+Layer = Literal["fc1", "gru1", "gru2", "fc2", "fc3", "fc4"]
 
 
 class TrainingOptions(Options):
@@ -22,10 +24,10 @@ class TrainingOptions(Options):
     batch_size: int = Field(default=16, ge=1, description="examples per update; every example is heard once")
     learning_rate: float = Field(default=0.005, gt=0.0, description="peak of the learning rate")
     warm_share: float = Field(
-        default=0.2,
-        ge=0.0,
-        le=1.0,
-        description="of the learning rate, for weights that the training starts from; 0 keeps them as they are",
+        default=0.2, gt=0.0, le=1.0, description="of the learning rate, for weights that the training starts from"
+    )
+    kept_layers: Annotated[tuple[Layer, ...], BeforeValidator(as_tuple)] = Field(
+        default=(), description="layers of the weights that the training starts from that stay as they are"
     )
     weight_decay: float = Field(default=0.0, ge=0.0, description="of AdamW")
     gradient_clip: float = Field(default=1.0, gt=0.0, description="largest norm of a gradient")

@@ -179,6 +179,7 @@ def test_exits_are_put_in_order_and_chosen():
         ({"scores": []}, r"\[\] is not possible"),
         ({"training": {"epochs": 0}}, "0 is not possible"),
         ({"bits": 4}, "4"),
+        ({"training": {"kept_layers": ["gru1"]}}, r"kept_layers stay as `warm_start` gives them"),
     ],
 )
 def test_wrong_options_are_told(options, told):
