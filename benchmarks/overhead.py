@@ -32,7 +32,7 @@ class Stopwatch(Quiet):
     def __init__(self) -> None:
         self.marks: list[tuple[int, float]] = []
 
-    def update(self, done: int, hypervolume: float, front_size: int) -> None:
+    def update(self, done: int, hypervolume: float, front_size: int, note: str = "") -> None:
         """Note the end of a batch."""
         if front_size >= 0:
             self.marks.append((done, time.perf_counter()))

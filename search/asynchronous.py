@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain, count
 
-from search.loop import SearchLoop, _job
+from search.loop import NOTHING_LEFT, SearchLoop, _job, _late, _used_up
 from search.optimizers import Optimizer
 from search.pareto import FrontTracker
 from search.records import TrialRecord
@@ -49,8 +49,12 @@ class AsynchronousLoop(SearchLoop):
     AHEAD = 0.1
     """Trials under way beyond one for each worker, as a share of these: a worker must not wait for us either."""
 
-    def search(self, optimizer: Optimizer, budget: Budget) -> None:
-        """Evaluate the baselines and what the optimizer asks for, until the budget is used up."""
+    def search(self, optimizer: Optimizer, budget: Budget) -> str:
+        """Evaluate the baselines and what the optimizer asks for, until the budget is used up.
+
+        Returns:
+            Why it ended.
+        """
         deadline = None if budget.minutes is None else time.monotonic() + 60 * budget.minutes
         self._monitor.begin("search", budget.trials)
         try:
@@ -58,11 +62,12 @@ class AsynchronousLoop(SearchLoop):
             while len(self.records) < budget.trials:
                 if deadline is not None and time.monotonic() >= deadline:
                     self._executor.cancel()
-                    return
+                    return _late(budget)
                 known = self._ask(optimizer, budget, state)
                 if not known and not state.pending:
-                    return
+                    return NOTHING_LEFT
                 self._learn(optimizer, state, known or self._collected(state))
+            return _used_up(budget)
         finally:
             self._monitor.end()
 

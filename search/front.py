@@ -106,6 +106,7 @@ def front_document(
         "system": facts.system,
         "optimizer": facts.optimizer,
         "mode": facts.mode,
+        "stopped": facts.stopped,
         "versions": facts.versions,
     }
 

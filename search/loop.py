@@ -20,6 +20,7 @@ from search.journal import Journal
 from search.objectives import Objectives
 from search.optimizers import Foretold, Observation, Optimizer
 from search.pareto import FrontTracker
+from search.plateau import Plateau
 from search.records import TrialRecord
 from search.spec import Budget
 from spaces import Configuration, Space, canonical
@@ -28,13 +29,16 @@ TrialKey = tuple[int, Literal["validation", "test"]]
 """Number and split of a trial."""
 
 
+NOTHING_LEFT = "nothing left to propose"
+
+
 class Monitor(Protocol):
     """Watches a search."""
 
     def begin(self, title: str, total: int) -> None:
         """A phase of `total` trials begins."""
 
-    def update(self, done: int, hypervolume: float, front_size: int) -> None:
+    def update(self, done: int, hypervolume: float, front_size: int, note: str = "") -> None:
         """So many trials of the phase are done."""
 
     def end(self) -> None:
@@ -121,9 +125,14 @@ class SearchLoop:
         self._worst_costs: dict[int, dict[str, float]] = {}
         self.records: list[TrialRecord] = []
 
-    def search(self, optimizer: Optimizer, budget: Budget) -> None:
-        """Evaluate the baselines, then what the optimizer asks for, until the budget is used up."""
+    def search(self, optimizer: Optimizer, budget: Budget) -> str:
+        """Evaluate the baselines, then what the optimizer asks for, until the budget is used up.
+
+        Returns:
+            Why it ended.
+        """
         deadline = None if budget.minutes is None else time.monotonic() + 60 * budget.minutes
+        plateau = Plateau(optimizer, budget.tolerance) if budget.until == "plateau" else None
         self._monitor.begin("search", budget.trials)
         try:
             baselines = self._problem.space.homogeneous()[: budget.trials]
@@ -131,16 +140,22 @@ class SearchLoop:
             tracker = self._tracker(found)
             while True:
                 self._stop_if_nothing_works()
-                self._watch(tracker, found)
+                self._watch(tracker, found, "" if plateau is None else plateau.note())
+                if plateau is not None:
+                    plateau.add(tracker.hypervolume)
                 optimizer.tell([self._observation(record) for record in found])
                 room = budget.trials - len(self.records)
-                if room <= 0 or (deadline is not None and time.monotonic() >= deadline):
-                    return
+                if room <= 0:
+                    return _used_up(budget)
+                if deadline is not None and time.monotonic() >= deadline:
+                    return _late(budget)
+                if plateau is not None and plateau.is_reached:
+                    return plateau.reason()
                 # Always a whole batch, though the budget may have room for less: what a search asks for must not
                 # depend on its budget, or a resumed run could not be given a larger one.
                 asked = optimizer.ask(optimizer.batch_size)[:room]
                 if not asked:
-                    return
+                    return NOTHING_LEFT
                 found = self._trials(asked, [""] * len(asked), deadline)
         finally:
             self._monitor.end()
@@ -271,10 +286,18 @@ class SearchLoop:
     def _tracker(self, baselines: Sequence[TrialRecord]) -> FrontTracker:
         return FrontTracker(reference_point(self._problem.objectives, baselines))
 
-    def _watch(self, tracker: FrontTracker, found: Sequence[TrialRecord]) -> None:
+    def _watch(self, tracker: FrontTracker, found: Sequence[TrialRecord], note: str = "") -> None:
         feasible = [r for r in found if is_feasible(r, self._problem.constraints)]
         tracker.add(self._problem.objectives.matrix(feasible))
-        self._monitor.update(len(self.records), tracker.hypervolume, len(tracker))
+        self._monitor.update(len(self.records), tracker.hypervolume, len(tracker), note)
+
+
+def _used_up(budget: Budget) -> str:
+    return f"{budget.trials:,} trials"
+
+
+def _late(budget: Budget) -> str:
+    return f"{budget.minutes:g} minutes"
 
 
 def _check_same_configuration(earlier: TrialRecord, draft: TrialRecord) -> None:

@@ -163,8 +163,10 @@ def _search(study: Study, directory: RunDirectory, fresh: bool, monitor: Monitor
             known = {(r.trial, r.split): r for r in earlier.records}
             kind = AsynchronousLoop if spec.executor.mode == "asynchronous" else SearchLoop
             loop = kind(problem, executor, journal, cache, known, monitor)
-            loop.search(study.optimizer(problem.foretell), study.spec.budget)
-            front = front_records(directory.read_facts(), loop.records)
+            stopped = loop.search(study.optimizer(problem.foretell), study.spec.budget)
+            facts = replace(directory.read_facts(), stopped=stopped)
+            directory.write_facts(facts)
+            front = front_records(facts, loop.records)
             loop.score([r for r in [*front, *baseline_records(loop.records)] if r.state == "done"])
         keep_illustrations(study.system, directory, front, Run(directory).front()["knee"])
     finally:

@@ -36,6 +36,7 @@ class RunFacts:
         optimizer: Name and seed.
         versions: Packages and Python.
         mode: How the search asks.
+        stopped: Why the search ended; empty as long as it has not.
     """
 
     study: str
@@ -49,6 +50,7 @@ class RunFacts:
     versions: dict[str, str] = field(default_factory=dict)
     target_fingerprint: str = ""
     mode: Mode = "generations"
+    stopped: str = ""
 
     def typed_objectives(self) -> Objectives:
         """The objectives with their directions."""

@@ -1,11 +1,13 @@
 """Our guided search against the well-known optimizers, at equal numbers of unique evaluations.
 
-    python -m benchmarks.race --out DIR [--groups gru toy general speech] [--problems digits ...]
+    python -m benchmarks.race [--out DIR] [--groups gru toy general speech] [--problems digits ...]
         [--contestants guided "Optuna TPE" ...] [--seeds 11] [--evaluations N] [--tables DIR]
 
-Results are appended to DIR/results.jsonl, so that an interrupted race goes on where it stopped; evaluations are kept
-there too, and no contestant repeats what another has measured. Repeats are answered and not counted. `--tables` writes
-medians and quartiles of what is there. Studies on data look under TINYPARETO_DATA.
+Results are appended to DIR/results.jsonl (benchmarks/race/results, unless told otherwise), so that an interrupted race
+goes on where it stopped: what is there is not run again; delete lines to have them measured anew. Evaluations are kept
+in --memory, and no contestant repeats what another has measured. Repeats are answered and not counted. `--tables`
+writes medians and quartiles of what is there, and `--seeds 0 --tables DIR` nothing else. Studies on data look under
+TINYPARETO_DATA.
 """
 
 from __future__ import annotations
@@ -16,14 +18,18 @@ from pathlib import Path
 from benchmarks.race.entries import CONTESTANTS, GROUPS, PROBLEMS
 from benchmarks.race.results import Results
 from benchmarks.race.running import make_reference, run_missing
+from evaluators.storage import cache_root
 
+KEPT = Path(__file__).parent / "results"
+"""Results that are committed."""
 REFERENCED = {"gru", "speech", "toy"}
 """Groups whose tables are in per cent of a reference front."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--out", type=Path, default=KEPT, help="folder of the results")
+    parser.add_argument("--memory", type=Path, default=cache_root() / "race", help="folder of the evaluations")
     parser.add_argument("--groups", nargs="+", choices=GROUPS, default=list(GROUPS))
     parser.add_argument("--problems", nargs="+", choices=PROBLEMS, metavar="PROBLEM")
     parser.add_argument("--contestants", nargs="*", choices=CONTESTANTS, default=list(CONTESTANTS), metavar="NAME")
@@ -34,11 +40,11 @@ def main() -> None:
     options = parser.parse_args()
     results = Results(options.out)
     problems = options.problems or [problem for group in options.groups for problem in GROUPS[group]]
-    run_missing(results, problems, options.contestants, options.seeds, options.evaluations)
+    run_missing(results, options.memory, problems, options.contestants, options.seeds, options.evaluations)
     if options.references:
         for problem in problems:
             if any(problem in GROUPS[group] for group in REFERENCED):
-                make_reference(results, problem)
+                make_reference(results, options.memory, problem)
     if options.tables:
         from benchmarks.race.tables import write_tables
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks.race import analytic, contestants, studies
@@ -28,25 +29,32 @@ class Entry:
 
     Attributes:
         run: Asks until its evaluations are used up.
+        library: Distribution that it comes from; empty for what is ours.
         evaluations: At most so many, where it is slow.
         seeds: At most so many, where it is slow or draws nothing at random.
         is_for_lists: Takes only knobs with a list of choices.
     """
 
     run: Contestant
+    library: str = ""
     evaluations: int = 1_000_000
     seeds: int = 1_000_000
     is_for_lists: bool = False
 
+    def version(self) -> str:
+        """Library and version, or ours."""
+        name = self.library or "tinypareto"
+        return f"{name} {version(name)}"
+
 
 CONTESTANTS: Mapping[str, Entry] = {
     GUIDED: Entry(contestants.guided),
-    "Optuna TPE": Entry(partial(contestants.optuna_sampler, contestants.tpe)),
-    "Optuna NSGA-II": Entry(partial(contestants.optuna_sampler, contestants.optuna_nsga2)),
-    "Optuna GP": Entry(partial(contestants.optuna_sampler, contestants.gp), evaluations=100, seeds=3),
-    "pymoo NSGA-II": Entry(partial(contestants.pymoo_search, False)),
-    "pymoo NSGA-III": Entry(partial(contestants.pymoo_search, True)),
-    "DEAP NSGA-II": Entry(contestants.deap_nsga2),
+    "Optuna TPE": Entry(partial(contestants.optuna_sampler, contestants.tpe), "optuna"),
+    "Optuna NSGA-II": Entry(partial(contestants.optuna_sampler, contestants.optuna_nsga2), "optuna"),
+    "Optuna GP": Entry(partial(contestants.optuna_sampler, contestants.gp), "optuna", evaluations=100, seeds=3),
+    "pymoo NSGA-II": Entry(partial(contestants.pymoo_search, False), "pymoo"),
+    "pymoo NSGA-III": Entry(partial(contestants.pymoo_search, True), "pymoo"),
+    "DEAP NSGA-II": Entry(contestants.deap_nsga2, "deap"),
     "sensitivity list": Entry(contestants.sensitivity_list, seeds=1, is_for_lists=True),
     "random": Entry(contestants.random_search),
 }

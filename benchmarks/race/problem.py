@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.optimizers import Observation
-from search.pareto import hypervolume
+from search.pareto import front_indices, hypervolume
 from spaces import Configuration, Space, canonical
 
 
@@ -80,23 +80,8 @@ class Ledger:
             raise SpentError
         return [self._known[key] for key in keys]
 
-    def trace(self, step: int) -> list[float]:
-        """Hypervolume after every `step` unique evaluations; a contestant that ended early keeps what it has."""
-        values = [o.values if o.is_feasible and o.values else None for o in self.observations]
-        found: list[float] = []
-        front: NDArray[np.float64] = np.empty((0, self.problem.n_objectives))
-        for end in range(step, self.limit + 1, step):
-            new = [v for v in values[end - step : end] if v is not None and np.all(np.array(v) < self.problem.corner)]
-            if new or not found:
-                front = np.concatenate([front, np.array(new).reshape(-1, self.problem.n_objectives)])
-                front = front[_nondominated(front)]
-                found.append(hypervolume(front, self.problem.corner))
-            else:
-                found.append(found[-1])
-        return found
-
-
-def _nondominated(values: NDArray[np.float64]) -> NDArray[np.bool_]:
-    import moocore
-
-    return np.asarray(moocore.is_nondominated(values)) if len(values) else np.zeros(0, dtype=bool)
+    def hypervolume(self, n: int) -> float:
+        """Hypervolume of the first `n` unique evaluations, or of all that a contestant which ended early has made."""
+        values = np.array([o.values for o in self.observations[:n] if o.is_feasible], dtype=np.float64)
+        values = values.reshape(-1, self.problem.n_objectives)
+        return hypervolume(values[front_indices(values)], self.problem.corner)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-STEP = 5
-"""Evaluations between two values of a trace."""
+MARKS = (25, 50, 75, 100, 150, 200, 300, 500, 750, 1000)
+"""Unique evaluations after which the hypervolume is kept: a line is short enough for thousands to be committed."""
+DIGITS = 7
+"""Significant digits that are kept."""
 
 
 @dataclass(frozen=True)
@@ -21,16 +24,17 @@ class Result:
 
     Attributes:
         problem, contestant, seed: Which.
-        trace: Hypervolume after every `STEP` unique evaluations.
-        seconds: Time it took without the evaluations.
-        reference: Hypervolume of the reference front.
+        found: Mark -> hypervolume after so many unique evaluations.
+        seconds: Processor time it took without the evaluations.
+        version: Of the library that the contestant comes from.
     """
 
     problem: str
     contestant: str
     seed: int
-    trace: tuple[float, ...]
+    found: dict[int, float]
     seconds: float
+    version: str
 
     @property
     def key(self) -> tuple[str, str, int]:
@@ -52,8 +56,8 @@ class Results:
 
     def read(self) -> dict[tuple[str, str, int], Result]:
         """Everything there is; of equal keys the last."""
-        found = (Result(**{**line, "trace": tuple(line["trace"])}) for line in _lines(self._file))
-        return {result.key: result for result in found}
+        results = (_result(line) for line in _lines(self._file))
+        return {result.key: result for result in results}
 
     def reference(self, problem: str) -> float | None:
         """Hypervolume of the reference front, if it is there."""
@@ -62,7 +66,8 @@ class Results:
     def add_reference(self, problem: str, hypervolume: float, front: NDArray[np.float64]) -> None:
         """Keep a reference front."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        line = {"problem": problem, "hypervolume": hypervolume, "front": front.tolist()}
+        rows = [[_rounded(value) for value in row] for row in front.tolist()]
+        line = {"problem": problem, "hypervolume": hypervolume, "front": rows}
         with self._references.open("a") as file:
             file.write(json.dumps(line) + "\n")
 
@@ -75,7 +80,20 @@ class Results:
         return self.folder / "references.jsonl"
 
 
-def _lines(path: Path) -> Iterator[dict[str, object]]:
+def at_marks(trace: Callable[[int], float], limit: int) -> dict[int, float]:
+    """Values of a trace at the marks up to a limit, and at the limit."""
+    return {mark: _rounded(trace(mark)) for mark in sorted({*MARKS, limit}) if mark <= limit}
+
+
+def _result(line: dict[str, Any]) -> Result:
+    return Result(**{**line, "found": {int(mark): float(value) for mark, value in line["found"].items()}})
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.{DIGITS}g}")
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
     """Lines that can be read; an interrupted race may leave half a one."""
     if not path.exists():
         return

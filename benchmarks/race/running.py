@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -15,7 +16,7 @@ from threadpoolctl import threadpool_limits
 from benchmarks.race import contestants
 from benchmarks.race.entries import CONTESTANTS, PROBLEMS, Entry
 from benchmarks.race.problem import Ledger, RaceProblem, SpentError
-from benchmarks.race.results import STEP, Result, Results
+from benchmarks.race.results import Result, Results, at_marks
 from search.pareto import front_indices, hypervolume
 from spaces import Continuous
 
@@ -23,18 +24,24 @@ REFERENCE_EVALUATIONS = 20_000
 
 
 def run_missing(
-    results: Results, problems: Sequence[str], names: Sequence[str], seeds: int, evaluations: int | None = None
+    results: Results,
+    memory: Path,
+    problems: Sequence[str],
+    names: Sequence[str],
+    seeds: int,
+    evaluations: int | None = None,
 ) -> None:
     """Run every contestant on every problem with every seed, unless the result is there; seed after seed.
 
     Args:
         results: Where results lie.
+        memory: Folder in which evaluations are kept.
         problems, names: Which problems and contestants.
         seeds: How many, from 0.
         evaluations: At most so many; None: as many as the problem says.
     """
     known = results.read()
-    made = cache(lambda name: PROBLEMS[name](results.folder / "evaluations"))
+    made = cache(lambda name: PROBLEMS[name](memory))
     with threadpool_limits(1):
         for problem, name, seed in _units(problems, names, seeds):
             if (problem, name, seed) in known:
@@ -45,7 +52,10 @@ def run_missing(
             limit = raced.evaluations if evaluations is None else min(evaluations, raced.evaluations)
             result = race(raced, name, CONTESTANTS[name], seed, limit)
             results.add(result)
-            print(f"{problem:18s} {name:18s} {seed:3d} {result.trace[-1]:.6g} {result.seconds:7.1f} s", file=sys.stderr)
+            print(
+                f"{problem:18s} {name:18s} {seed:3d} {max(result.found.values()):.6g} {result.seconds:7.1f} s",
+                file=sys.stderr,
+            )
 
 
 def _units(problems: Sequence[str], names: Sequence[str], seeds: int) -> Iterator[tuple[str, str, int]]:
@@ -65,14 +75,15 @@ def race(problem: RaceProblem, name: str, entry: Entry, seed: int, limit: int) -
     with suppress(SpentError):
         entry.run(ledger, seed)
     seconds = time.process_time() - started - watch.seconds
-    return Result(problem.name, name, seed, tuple(ledger.trace(STEP)), round(seconds, 2))
+    found = at_marks(ledger.hypervolume, ledger.limit)
+    return Result(problem.name, name, seed, found, round(seconds, 2), entry.version())
 
 
-def make_reference(results: Results, name: str) -> float:
+def make_reference(results: Results, memory: Path, name: str) -> float:
     """Hypervolume of the exact front or of 20,000 evaluations by NSGA-II; made once."""
     if (known := results.reference(name)) is not None:
         return known
-    problem = PROBLEMS[name](results.folder / "evaluations")
+    problem = PROBLEMS[name](memory)
     if problem.front is not None:
         front = problem.front
     else:

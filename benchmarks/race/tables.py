@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.race.entries import CONTESTANTS, GROUPS
-from benchmarks.race.results import STEP, Results
+from benchmarks.race.results import Results
 
-MARKS = (50, 100, 150, 200, 300, 500, 1000)
+MARKS = (50, 100, 150, 300, 500, 1000)
 """Numbers of evaluations in the tables."""
 
 
@@ -27,16 +27,16 @@ def table(results: Results, problem: str) -> Iterator[str]:
     if not found:
         return
     reference = results.reference(problem)
-    unit = reference or max(r.trace[-1] for r in found) or 1.0
-    marks = [m for m in MARKS if any(len(r.trace) * STEP >= m for r in found)]
+    unit = reference or max(max(r.found.values()) for r in found) or 1.0
+    marks = [m for m in MARKS if any(m in r.found for r in found)]
     yield f"**{problem}** (100 = {'the reference front' if reference else 'the best single result'})\n"
     yield "| contestant | seeds | " + " | ".join(str(m) for m in marks) + " |"
     yield "|---|---|" + "---|" * len(marks)
     for name in CONTESTANTS:
-        traces = [r.trace for r in found if r.contestant == name]
-        if traces:
-            cells = (_cell([100 * t[m // STEP - 1] / unit for t in traces if len(t) * STEP >= m]) for m in marks)
-            yield f"| {name} | {len(traces)} | " + " | ".join(cells) + " |"
+        of_all = [r.found for r in found if r.contestant == name]
+        if of_all:
+            cells = (_cell([100 * one[m] / unit for one in of_all if m in one]) for m in marks)
+            yield f"| {name} | {len(of_all)} | " + " | ".join(cells) + " |"
     yield ""
 
 

@@ -83,7 +83,7 @@ class Quiet(Silent):
     def begin(self, title: str, total: int) -> None:
         """Ignore the beginning."""
 
-    def update(self, done: int, hypervolume: float, front_size: int) -> None:
+    def update(self, done: int, hypervolume: float, front_size: int, note: str = "") -> None:
         """Ignore the trials."""
 
     def end(self) -> None:
@@ -100,6 +100,7 @@ class Display:
         self._done, self._total = 0, 0
         self._first, self._started = 0, 0.0
         self._hypervolume, self._front_size = math.nan, 0
+        self._note = ""
 
     def start(self, title: str, total: int, done: int = 0) -> None:
         """A preparation of `total` steps begins, `done` of which were done earlier."""
@@ -122,16 +123,16 @@ class Display:
         self._started = time.monotonic()
         self._show("starting")
 
-    def update(self, done: int, hypervolume: float, front_size: int) -> None:
+    def update(self, done: int, hypervolume: float, front_size: int, note: str = "") -> None:
         """So many trials are done; a front size below 0 leaves hypervolume and size as they were."""
         if self._first < 0:
             self._first = done  # what an earlier run did says nothing about the speed of this one
         self._done = done
         if front_size >= 0:
-            self._hypervolume, self._front_size = hypervolume, front_size
+            self._hypervolume, self._front_size, self._note = hypervolume, front_size, note
         parts = [self._rate(), self._time_left()]
         if self._front_size:
-            parts += [f"hypervolume {self._hypervolume:.5g}", f"front {self._front_size}"]
+            parts += [f"hypervolume {self._hypervolume:.5g}", f"front {self._front_size}", self._note]
         self._show("  ".join(part for part in parts if part))
 
     def end(self) -> None:

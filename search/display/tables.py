@@ -129,7 +129,9 @@ def _summary(document: Mapping[str, Any]) -> Text:
     if base > 0:
         text += f", homogeneous baselines alone {base:.5g} ({100 * (gained / base - 1):+.1f} %)"
     mode = "" if document.get("mode", "generations") == "generations" else f"; {document['mode']}: other runs differ"
-    return Text(f"{text}; trials: {states}{mode}")
+    stopped = document.get("stopped", "")
+    ended = f"; ended on a {stopped}" if stopped.startswith("plateau") else ""
+    return Text(f"{text}; trials: {states}{ended}{mode}")
 
 
 def _thinned(items: Sequence[Item], limit: int) -> Sequence[Item]:

@@ -1,6 +1,6 @@
 """The optimizers, all behind one ask-and-tell interface."""
 
-from search.optimizers.base import Foretold, Observation, Optimizer, SearchProblem
+from search.optimizers.base import Foretold, Observation, Optimizer, Promising, SearchProblem
 from search.optimizers.registry import OPTIMIZERS
 
-__all__ = ["OPTIMIZERS", "Foretold", "Observation", "Optimizer", "SearchProblem"]
+__all__ = ["OPTIMIZERS", "Foretold", "Observation", "Optimizer", "Promising", "SearchProblem"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -78,6 +78,18 @@ class Optimizer(Protocol):
 
     def tell(self, observations: Sequence[Observation]) -> None:
         """Learn; also about configurations that were not asked for, such as baselines."""
+
+
+@runtime_checkable
+class Promising(Protocol):
+    """An optimizer that can tell what it still expects, so that a search may end on a plateau.
+
+    Attributes:
+        gain: Hypervolume that the batch asked for last promised, as a share of what there is; infinite as long as
+            nothing can be told.
+    """
+
+    gain: float
 
 
 class Unseen:

@@ -21,12 +21,14 @@ class Entry:
         factory: Called with the problem, the options and the seed.
         options_name: The pydantic model of its options, in the same module.
         description: One line for `list optimizers`.
+        is_promising: Whether it tells what it still expects, see `search.optimizers.Promising`.
     """
 
     module: str
     factory: str
     options_name: str
     description: str
+    is_promising: bool = False
 
     @cached_property
     def options(self) -> type[BaseModel]:
@@ -45,7 +47,11 @@ class Entry:
 _PACKAGE = "search.optimizers"
 OPTIMIZERS: Mapping[str, Entry] = {
     "guided": Entry(
-        f"{_PACKAGE}.guided", "GuidedSearch", "GuidedOptions", "exact costs, a model of damage, Gaussian processes"
+        f"{_PACKAGE}.guided",
+        "GuidedSearch",
+        "GuidedOptions",
+        "exact costs, a model of damage, Gaussian processes",
+        True,
     ),
     "random": Entry(f"{_PACKAGE}.baseline", "RandomSearch", "RandomOptions", "every knob drawn uniformly"),
     "exhaustive": Entry(

@@ -119,12 +119,17 @@ def card(section: Section) -> str:
 
 def _facts(run: RunView) -> str:
     """What the run was: its system, target, optimizer, bounds and the versions that made it."""
-    names = ("system", "target", "optimizer", "mode", "constraints", "versions")
+    names = ("system", "target", "optimizer", "mode", "constraints", "stopped", "versions")
     rows = "".join(
-        f"<dt>{name}</dt><dd>{html_text(_flat(run.front[name]), 2000)}</dd>" for name in names if run.front.get(name)
+        f"<dt>{_FACT_TITLES.get(name, name)}</dt><dd>{html_text(_flat(run.front[name]), 2000)}</dd>"
+        for name in names
+        if run.front.get(name)
     )
     name = f"<dt>name</dt><dd>{html_text(run.name)}</dd>"
     return f'<section class="card"><h2>Run</h2><dl class="run-facts">{name}{rows}</dl></section>'
+
+
+_FACT_TITLES = {"stopped": "ended by"}
 
 
 def _flat(value: Any) -> str:

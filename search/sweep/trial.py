@@ -92,7 +92,7 @@ class Reporter(Quiet):
         """Remember how much there is to do."""
         self._total = total
 
-    def update(self, done: int, hypervolume: float, front_size: int) -> None:
+    def update(self, done: int, hypervolume: float, front_size: int, note: str = "") -> None:
         """Tell it, unless that was done a moment ago."""
         if front_size >= 0 and time.monotonic() - self._last >= REPORT_S:
             self._last = time.monotonic()

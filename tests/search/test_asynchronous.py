@@ -28,7 +28,7 @@ class Stopping(Quiet):
     def __init__(self, after: int) -> None:
         self._after = after
 
-    def update(self, done: int, hypervolume: float, front_size: int) -> None:
+    def update(self, done: int, hypervolume: float, front_size: int, note: str = "") -> None:
         if done >= self._after:
             raise KeyboardInterrupt
 

@@ -70,7 +70,7 @@ def test_a_study_is_read_as_written(study: Path) -> None:
         "constraints": ["peak_ram_bytes <= 16384"],
         "target": "",
         "optimizer": {"name": "nsga2", "seed": 3, "population": 20, "crossover": 0.9, "mutation": None},
-        "budget": {"trials": 100, "minutes": 10},
+        "budget": {"trials": 100, "minutes": 10, "until": None, "tolerance": 0.001},
         "executor": {"name": "processes", "workers": 2, "timeout_s": 5, "retries": 0, **OF_RAY},
     }
     assert read.space.searched == tuple(Ordered(f"bit_widths.k{i}", (2, 4, 8)) for i in range(3))
@@ -89,7 +89,7 @@ def test_what_may_be_left_out_has_a_default(study: Path) -> None:
         "crossover": 0.9,
         "mutation": None,
     }
-    assert resolved["budget"] == {"trials": 1000, "minutes": None}
+    assert resolved["budget"] == {"trials": 1000, "minutes": None, "until": None, "tolerance": 0.001}
     assert resolved["executor"] == {"name": "processes", "workers": None, "timeout_s": 60.0, "retries": 1, **OF_RAY}
 
 
