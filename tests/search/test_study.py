@@ -150,7 +150,7 @@ def test_another_optimizer_takes_over_the_options_that_it_has_too(study: Path) -
         (
             "budget.trails=7",
             '--set budget.trails  budget.trails: unknown key "trails"\n'
-            '    Allowed: minutes, trials. Did you mean "trials"?',
+            '    Allowed: minutes, tolerance, trials, until. Did you mean "trials"?',
         ),
         (
             "optimizer.sede=7",
@@ -298,7 +298,7 @@ def test_another_optimizer_takes_over_the_options_that_it_has_too(study: Path) -
             "--set budget.minutes  budget.minutes: inf is not possible\n    Allowed: a finite numb",
         ),
         ("budget.Trials=3", '--set budget.Trials  budget.Trials: unknown key "Trials"'),
-        ("budget=3", "--set budget  budget: 3 is no mapping\n    Allowed: trials, minutes."),
+        ("budget=3", "--set budget  budget: 3 is no mapping\n    Allowed: trials, minutes, until, tolerance."),
         ("executor.3=3", '--set executor.3  executor.3: unknown key "3"'),
     ],
 )
