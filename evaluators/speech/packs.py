@@ -70,7 +70,7 @@ def _pack(path: Path, items: Iterable[Labelled | Note]) -> None:
     remarks: list[Note] = []
     digest = hashlib.sha256()
     n_samples = 0
-    with _replacing(path) as file:
+    with replacing(path) as file:
         _write_header(file, 0)
         for item in items:
             if isinstance(item, Note):
@@ -121,7 +121,7 @@ def _write_header(file: BinaryIO, n_samples: int) -> None:
 
 
 @contextmanager
-def _replacing(path: Path) -> Iterator[BinaryIO]:
+def replacing(path: Path) -> Iterator[BinaryIO]:
     """A file that takes the place of `path` once it is whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
