@@ -1,7 +1,8 @@
-"""What a system can show of some configurations beside numbers: sounds to listen to, and decisions over time."""
+"""What a system can show of some configurations beside numbers: sounds, decisions over time, and predictions."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -49,7 +50,28 @@ class Steps:
     of: int
 
 
-Illustration = Sound | Steps
+@dataclass(frozen=True)
+class Predictions:
+    """Predicted values of something against its true ones.
+
+    Attributes:
+        title: What is predicted, and for which examples.
+        quantity: What the values are, with the unit if there is one.
+        true: One for each example.
+        predicted: In the same order.
+        names: Of the examples.
+        of: Position of the configuration that predicts.
+    """
+
+    title: str
+    quantity: str
+    true: Sequence[float]
+    predicted: Sequence[float]
+    names: Sequence[str]
+    of: int
+
+
+Illustration = Sound | Steps | Predictions
 
 
 def illustration_error(item: Any, n_configurations: int) -> str | None:
@@ -61,7 +83,13 @@ def illustration_error(item: Any, n_configurations: int) -> str | None:
             if item.step_ms > 0 and values and all(_is_within(value, len(levels)) for value in values):
                 return None
             return "returned steps whose values are no positions in their levels, or that last no time"
-    return f"must return Sound and Steps objects of the {n_configurations} configurations, got {type(item).__name__}"
+        case Predictions(of=of) if _is_within(of, n_configurations):
+            lengths = {len(item.true), len(item.predicted), len(item.names)}
+            if len(lengths) == 1 and item.names and all(map(math.isfinite, (*item.true, *item.predicted))):
+                return None
+            return "returned predictions without a finite true and predicted value and a name for each example"
+    kinds = "Sound, Steps and Predictions"
+    return f"must return {kinds} objects of the {n_configurations} configurations, got {type(item).__name__}"
 
 
 def _is_within(position: Any, n: int) -> bool:

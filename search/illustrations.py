@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import warnings
 from collections.abc import Mapping, Sequence
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from evaluators.errors import EvaluationError
-from evaluators.illustrations import Illustrated, Sound, Steps
+from evaluators.illustrations import Illustrated, Illustration, Predictions, Steps
 from evaluators.storage import write_atomically
 from evaluators.system import System
 from search.records import TrialRecord
@@ -21,6 +22,9 @@ MAX_MEMBERS = 12
 """Members of the front that are illustrated, evenly spread."""
 MAX_BYTES = 5_000_000
 """Of all sounds together: a report holds them all, a third larger."""
+
+DECIMALS = 4
+"""Kept of predicted and true values: more than a figure can show."""
 
 _FILE = re.compile(r"\d{1,6}\.(flac|wav)")
 
@@ -60,11 +64,24 @@ class StoredSteps:
 
 
 @dataclass(frozen=True)
+class StoredPredictions:
+    """Predicted against true values by a trial; see `evaluators.illustrations.Predictions`."""
+
+    title: str
+    trial: int
+    quantity: str
+    true: tuple[float, ...]
+    predicted: tuple[float, ...]
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Illustrations:
     """What a run has to show beside numbers."""
 
     sounds: tuple[StoredSound, ...] = ()
     steps: tuple[StoredSteps, ...] = ()
+    predictions: tuple[StoredPredictions, ...] = ()
     n_left_out: int = 0
 
 
@@ -109,27 +126,35 @@ def read_illustrations(directory: RunDirectory) -> Illustrations:
         else:
             sounds.append(sound)
     steps = [found for entry in _entries(index, "steps") if (found := _read_steps(entry)) is not None]
-    return Illustrations(tuple(sounds), tuple(steps), n_left_out)
+    predicted = map(_read_predictions, _entries(index, "predictions"))
+    predictions = tuple(found for found in predicted if found is not None)
+    return Illustrations(tuple(sounds), tuple(steps), predictions, n_left_out)
 
 
-def _write(directory: RunDirectory, found: Sequence[Sound | Steps], trials: Sequence[int]) -> None:
+def _write(directory: RunDirectory, found: Sequence[Illustration], trials: Sequence[int]) -> None:
     """The files first, so that the index names none that is not there."""
     folder = directory.illustrations
     with writing(folder):
         folder.mkdir(exist_ok=True)
     sounds: list[dict[str, Any]] = []
     steps: list[dict[str, Any]] = []
+    predictions: list[dict[str, Any]] = []
     for item in found:
         trial = None if item.of is None else trials[item.of]
         if isinstance(item, Steps):
             drawn = {"levels": list(item.levels), "values": list(item.values), "step_ms": item.step_ms}
             steps.append({"title": item.title, "trial": trial, **drawn})
             continue
+        if isinstance(item, Predictions):
+            values = {key: [round(float(v), DECIMALS) for v in getattr(item, key)] for key in ("true", "predicted")}
+            about = {"title": item.title, "trial": trial, "quantity": item.quantity}
+            predictions.append({**about, **values, "names": list(item.names)})
+            continue
         name = f"{len(sounds):03d}.{item.format}"
         with writing(folder / name):
             write_atomically(folder / name, item.content)
         sounds.append({"example": item.example, "title": item.title, "trial": trial, "file": name})
-    directory.write_json(folder / "index.json", {"sounds": sounds, "steps": steps})
+    directory.write_json(folder / "index.json", {"sounds": sounds, "steps": steps, "predictions": predictions})
 
 
 def _entries(index: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
@@ -157,3 +182,14 @@ def _read_steps(entry: Mapping[str, Any]) -> StoredSteps | None:
         return None
     is_sound = type(found.trial) is int and all(type(v) is int and 0 <= v < len(levels) for v in values)
     return found if is_sound and values and 0 < found.step_ms < float("inf") else None
+
+
+def _read_predictions(entry: Mapping[str, Any]) -> StoredPredictions | None:
+    try:
+        true, predicted = (tuple(float(value) for value in entry[key]) for key in ("true", "predicted"))
+        names = tuple(map(str, entry["names"]))
+        found = StoredPredictions(str(entry["title"]), entry["trial"], str(entry["quantity"]), true, predicted, names)
+    except (KeyError, TypeError, ValueError):
+        return None
+    is_sound = type(found.trial) is int and len(true) == len(predicted) == len(names) > 0
+    return found if is_sound and all(map(math.isfinite, (*true, *predicted))) else None

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from cost_models import Operator, Workload
-from evaluators.illustrations import Illustration, Sound, Steps
+from evaluators.illustrations import Illustration, Predictions, Sound, Steps
 from evaluators.references import Reference
 from evaluators.system import Measurement
 from spaces import Interval
@@ -146,7 +146,7 @@ class Compared(Toy):
 
 
 class Illustrated(Toy):
-    """Has a sound of no configuration, and a sound and a decision over time of each."""
+    """Has a sound of no configuration, and of each a sound, a decision over time and predictions."""
 
     def illustrate(self, configurations: Sequence[Any]) -> list[Illustration]:
         if self._fault == "illustrate":
@@ -155,6 +155,8 @@ class Illustrated(Toy):
         for i in range(len(configurations)):
             shown.append(Sound("a clip", "", f"member {i}".encode(), "wav", i))
             shown.append(Steps("What is taken", ("a", "b"), (0, 1, 1), 16.0, i))
+            true = [1.0, 2.0, 3.5]
+            shown.append(Predictions("What is said", "score", true, [v + 0.1 * i for v in true], ("x", "y", "z"), i))
         return shown
 
 

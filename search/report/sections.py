@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from search.records import TrialRecord
-from search.report import breakdown, clips, heatmap, hypervolume, listening, matrix, parallel
+from search.report import breakdown, clips, heatmap, hypervolume, listening, matrix, parallel, predictions
 from search.report.cards import Section, place, sideways, single_figure
 from search.report.comparison import are_comparable, overlay_figure
 from search.report.embedding import embedded
@@ -31,6 +31,7 @@ def run_sections(run: RunView, prefix: str) -> Iterator[Section]:
         yield _table(run, f"{prefix}-table")
     yield from _listening(run, f"{prefix}-listening")
     yield from _steps(run, f"{prefix}-steps")
+    yield from _predictions(run, f"{prefix}-predictions")
     yield from _clips(run, f"{prefix}-clips")
     if run.reference_point is not None and run.evaluated:
         yield _hypervolume([run], run.reference_point, f"{prefix}-hypervolume")
@@ -159,6 +160,22 @@ def _steps(run: RunView, anchor: str) -> Iterator[Section]:
     caption = f"{drawn[first].title}, by the selected configuration: what it spends where."
     figure_id = f"{anchor}-figure"
     yield Section(anchor, "Over time", caption, sideways(place(figure_id, "data-follow"), 560), {figure_id: spec})
+
+
+def _predictions(run: RunView, anchor: str) -> Iterator[Section]:
+    drawn = predictions.drawn_predictions(run)
+    if not drawn:
+        return
+    chosen = breakdown.default_member(run) or run.knee
+    first = chosen.key if chosen is not None and chosen.key in drawn else next(iter(drawn))
+    figures = predictions.prediction_figures(drawn)
+    caption = f"{drawn[first].title}, by the selected configuration; on the line both are equal."
+    n = len(drawn[first].names)
+    if n > predictions.MAX_POINTS:
+        caption += f" {number(predictions.MAX_POINTS)} of the {number(n)} examples are drawn."
+    figure_id = f"{anchor}-figure"
+    body = sideways(place(figure_id, "data-follow"), 420)
+    yield Section(anchor, "Predictions", caption, body, {figure_id: embedded(figures[first], figures)})
 
 
 def _clips(run: RunView, anchor: str) -> Iterator[Section]:

@@ -24,6 +24,7 @@ from search.illustrations import (
 from search.records import TrialRecord
 from search.report import RunView
 from search.report.page import report_html
+from search.report.predictions import drawn_predictions, prediction_figures
 from search.run import Run, carry_out
 from search.run_directory import RunDirectory
 
@@ -52,6 +53,9 @@ def test_members_of_the_front_are_illustrated(done: Run) -> None:
     assert shown.sounds[0].content == b"as it came"
     assert shown.sounds[0].title == "as it came"
     assert [(s.trial, s.values, s.levels) for s in shown.steps] == [(trial, (0, 1, 1), ("a", "b")) for trial in front]
+    assert [p.trial for p in shown.predictions] == front
+    assert shown.predictions[0].true == shown.predictions[0].predicted == (1.0, 2.0, 3.5)
+    assert shown.predictions[1].predicted == (1.1, 2.1, 3.6)
 
 
 def test_the_page_holds_them_and_nothing_else_is_needed(done: Run) -> None:
@@ -61,6 +65,7 @@ def test_the_page_holds_them_and_nothing_else_is_needed(done: Run) -> None:
     assert len(contents) == 1 + len(done.front()["trials"])
     assert "<h2>Listening</h2>" in page
     assert "<h2>Over time</h2>" in page
+    assert "<h2>Predictions</h2>" in page
     assert "media-src data:" in page
 
 
@@ -71,6 +76,9 @@ def test_names_stay_text(done: Run) -> None:
         entry["example"] = entry["title"] = HOSTILE
     for entry in document["steps"]:
         entry["title"], entry["levels"] = HOSTILE, [HOSTILE, "b"]
+    for entry in document["predictions"]:
+        entry["title"] = entry["quantity"] = HOSTILE
+        entry["names"] = [HOSTILE] * 3
     index.write_text(json.dumps(document))
     page = page_of(done)
     assert "<b>x</b>" not in page
@@ -105,6 +113,40 @@ def test_a_spoiled_index_costs_the_illustrations_alone(done: Run, content: str) 
     (done.directory.illustrations / "index.json").write_text(content)
     assert read_illustrations(done.directory) == Illustrations()
     assert "<h2>Listening</h2>" not in page_of(done)
+
+
+@pytest.mark.parametrize(
+    "spoiled",
+    [
+        {"true": [1.0, 2.0]},
+        {"true": [1.0, 2.0, float("nan")]},
+        {"predicted": 3},
+        {"predicted": ["a", "b", "c"]},
+        {"names": []},
+        {"trial": "0"},
+    ],
+)
+def test_predictions_that_are_none_are_left_out(done: Run, spoiled: dict[str, Any]) -> None:
+    index = done.directory.illustrations / "index.json"
+    document = json.loads(index.read_text())
+    document["predictions"][0] |= spoiled
+    index.write_text(json.dumps(document))
+    n_front = len(done.front()["trials"])
+    assert len(read_illustrations(done.directory).predictions) == n_front - 1
+
+
+def test_predictions_are_drawn_on_one_range(done: Run) -> None:
+    view = RunView("run", done.front(), done.records(), illustrations=read_illustrations(done.directory))
+    drawn = drawn_predictions(view)
+    figures = prediction_figures(drawn)
+    assert len(figures) == len(view.members)
+    ranges = {(*f.layout.xaxis.range, *f.layout.yaxis.range) for f in figures.values()}
+    assert len(ranges) == 1
+    key = next(iter(drawn))
+    marks = figures[key].data[1]
+    assert list(marks.x) == list(drawn[key].true)
+    assert list(marks.y) == list(drawn[key].predicted)
+    assert marks.hovertext[2].startswith("<b>z</b><br>true 3.5<br>predicted 3.5")
 
 
 def test_too_much_is_left_out(done: Run, monkeypatch: pytest.MonkeyPatch) -> None:
