@@ -20,6 +20,7 @@ import numpy as np
 import torch
 
 from benchmarks.nsnet2_batches import clips
+from evaluators.enhancement.utterances import Utterance
 from evaluators.fsenet.evaluation import CLIPS_AT_ONCE, portions
 from evaluators.fsenet.folded import FoldedFsenet, folded
 from evaluators.fsenet.inference import Ratios, Rules, run_pruned
@@ -45,13 +46,13 @@ def seconds(
     """Time for all batches, each from the clips on."""
     started = time.perf_counter()
     for batch in batches:
-        (heard,) = portions(calibration, len(calibration), "log_power", at_once=len(calibration))
+        (heard,) = portions([*map(Utterance, calibration)], "log_power", at_once=len(calibration))
         rules = Rules(network, "dynamic", heard.x, heard.is_frame)
         rules.find(batch)
-        for part in portions(made, len(made), "log_power", at_once):
+        for part in portions([*map(Utterance, made)], "log_power", at_once):
             for pruned in run_pruned(network, batch, rules, part.x, part.is_frame):
-                for clip, spectra, gains in zip(part.clips, part.spectra, pruned.mask, strict=True):
-                    waveform(spectra * gains[: len(spectra)], len(clip.noisy))
+                for u, gains in zip(part.utterances, pruned.mask, strict=True):
+                    waveform(u.spectra * gains[: len(u.spectra)], len(u.clip.noisy))
     return time.perf_counter() - started
 
 

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from benchmarks.nsnet2_batches import clips
+from evaluators.enhancement.utterances import Utterance
 from evaluators.fsenet.evaluation import portion
 from evaluators.fsenet.folded import FoldedFsenet, folded
 from evaluators.fsenet.inference import Rules, run_pruned
@@ -42,9 +43,9 @@ def measure(n_seconds: float) -> dict[str, dict[str, float]]:
         torch.nn.init.normal_(gate.get_parameter("scores"))
     network = folded(raw)
     rng = np.random.default_rng(0)
-    part = portion(list(enumerate(clips(4, rng))), "log_power")
+    part = portion([*enumerate(map(Utterance, clips(4, rng)))], "log_power")
     n_frames = round(n_seconds * FRAMES_PER_SECOND)
-    spectra = part.spectra[0][:n_frames].numpy()
+    spectra = part.utterances[0].spectra[:n_frames].numpy()
     x, is_frame = part.x[:1, : len(spectra)], part.is_frame[:1, : len(spectra)]
     found = {}
     for ratio in RATIOS:

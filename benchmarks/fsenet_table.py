@@ -86,7 +86,7 @@ def _shares(measurement: Measurement, part: str) -> list[float]:
 
 
 def _noisy(study: Study) -> dict[str, float]:
-    pairs = study.system._data.evaluation["test"]  # type: ignore[attr-defined]
+    pairs = study.system._bench.data.evaluation["test"]  # type: ignore[attr-defined]
     clips = [pairs[k] for k in range(len(pairs))]
     with Scorer(METRICS, ScoreCache(None)) as scorer:
         scores = scorer.score([Scorable(clip.clean, clip.noisy) for clip in clips])

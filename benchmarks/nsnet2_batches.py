@@ -23,7 +23,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from evaluators.nsnet2.evaluation import Utterance, enhance
+from evaluators.enhancement.utterances import Utterance
+from evaluators.nsnet2.evaluation import enhance
 from evaluators.nsnet2.network import NsNet2
 from evaluators.nsnet2.preparation import PreparedNsNet2, fit_heads
 from evaluators.nsnet2.routes import Route, placements, route
@@ -108,7 +109,7 @@ def plainly(prepared: PreparedNsNet2, clip: EvaluationClip, taken: Route) -> Ten
 
 def together(prepared: PreparedNsNet2, made: Sequence[EvaluationClip], routes: Sequence[Route]) -> None:
     """All clips by all routes, transforming the clips anew: what an evaluation call does."""
-    utterances = [Utterance(clip, spectrum(torch.from_numpy(clip.noisy))) for clip in made]
+    utterances = [Utterance(clip) for clip in made]
     for _ in enhance(prepared, utterances, routes, [{} for _ in routes]):
         pass
 

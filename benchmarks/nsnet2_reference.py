@@ -18,13 +18,14 @@ from pathlib import Path
 
 import torch
 
+from evaluators.enhancement.streaming import enhance_stream
 from evaluators.nsnet2.inference import Heads
 from evaluators.nsnet2.network import NsNet2
 from evaluators.nsnet2.preparation import fit_heads
 from evaluators.nsnet2.reference_weights import read_reference_weights
 from evaluators.nsnet2.routes import Route
 from evaluators.nsnet2.shape import EARLY_EXITS, PRESETS
-from evaluators.nsnet2.streaming import StreamingNsNet2, enhance_stream
+from evaluators.nsnet2.streaming import StreamingNsNet2
 from evaluators.speech.corpus import load_speech_data
 from evaluators.speech.data_options import SpeechDataOptions
 from evaluators.speech.evaluation_sets import EvaluationClip

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from evaluators.enhancement.utterances import Utterance
 from evaluators.fsenet.folded import FoldedFsenet
 from evaluators.fsenet.inference import Ratios, Rules, run_pruned
 from evaluators.fsenet.network import features
@@ -18,10 +19,9 @@ from evaluators.fsenet.pruning import Method, Pruning
 from evaluators.fsenet.rules import Rule
 from evaluators.fsenet.shape import Features
 from evaluators.speech.clip_scores import Score
-from evaluators.speech.evaluation_sets import EvaluationClip, EvaluationSet
 from evaluators.speech.score_tables import ScoreTable
 from evaluators.speech.scoring import Scorable, Scorer
-from evaluators.speech.stft import spectrum, waveform
+from evaluators.speech.stft import waveform
 
 CLIPS_AT_ONCE = 8
 """Of a pass. It is the same for any number of prunings, so that their results do not depend on their company."""
@@ -33,15 +33,13 @@ class Portion:
 
     Attributes:
         numbers: Which clips of the set.
-        clips: These clips.
-        spectra: Of the noisy speech, each of shape (n_frames, n_bins).
+        utterances: These clips.
         x: Features, shape (n_clips, n_frames, n_bins).
         is_frame: Which frames there are, shape (n_clips, n_frames).
     """
 
     numbers: Sequence[int]
-    clips: Sequence[EvaluationClip]
-    spectra: Sequence[Tensor]
+    utterances: Sequence[Utterance]
     x: Tensor
     is_frame: Tensor
 
@@ -59,20 +57,20 @@ class PruningScores:
     use: tuple[tuple[float, ...], ...]
 
 
-def portions(clips: EvaluationSet, n_clips: int, kind: Features, at_once: int = CLIPS_AT_ONCE) -> list[Portion]:
-    """The first clips of a set, those of like length together."""
-    chosen = [clips[k] for k in range(n_clips)]
-    in_order = sorted(range(n_clips), key=lambda k: len(chosen[k].noisy))
-    return [portion([(k, chosen[k]) for k in in_order[i : i + at_once]], kind) for i in range(0, n_clips, at_once)]
+def portions(utterances: Sequence[Utterance], kind: Features, at_once: int = CLIPS_AT_ONCE) -> list[Portion]:
+    """Clips a few at a time, those of like length together."""
+    in_order = sorted(range(len(utterances)), key=lambda k: len(utterances[k].clip.noisy))
+    groups = [in_order[i : i + at_once] for i in range(0, len(in_order), at_once)]
+    return [portion([(k, utterances[k]) for k in group], kind) for group in groups]
 
 
-def portion(numbered: Sequence[tuple[int, EvaluationClip]], kind: Features) -> Portion:
-    """Clips with their numbers, transformed."""
-    spectra = [spectrum(torch.tensor(clip.noisy)) for _, clip in numbered]
-    lengths = torch.tensor([len(s) for s in spectra])
-    x = pad_sequence([features(s, kind) for s in spectra], batch_first=True)
+def portion(numbered: Sequence[tuple[int, Utterance]], kind: Features) -> Portion:
+    """Clips with their numbers, padded."""
+    utterances = [utterance for _, utterance in numbered]
+    lengths = torch.tensor([len(utterance.spectra) for utterance in utterances])
+    x = pad_sequence([features(utterance.spectra, kind) for utterance in utterances], batch_first=True)
     is_frame = torch.arange(x.shape[1]) < lengths[:, None]
-    return Portion([k for k, _ in numbered], [clip for _, clip in numbered], spectra, x, is_frame)
+    return Portion([k for k, _ in numbered], utterances, x, is_frame)
 
 
 class Enhancer:
@@ -119,7 +117,7 @@ class Enhancer:
             rules = self.rules(method, target)
             rules.find(ratios)
             network = self._prepared.network(method, target)
-            tally = {one: _Tally(network, sum(len(part.clips) for part in among)) for one in ratios}
+            tally = {one: _Tally(network, sum(len(part.numbers) for part in among)) for one in ratios}
             for part in among:
                 for pruned in run_pruned(network, ratios, rules, part.x, part.is_frame):
                     items = _sounds(part, pruned.mask)
@@ -139,8 +137,8 @@ class _Tally:
         self._n_frames = 0
 
     def add(self, part: Portion, n_kept: Sequence[Sequence[int]], scores: Sequence[Mapping[str, Score]]) -> None:
-        for k, clip, of_clip in zip(part.numbers, part.clips, scores, strict=True):
-            self._names[k], self._scores[k] = clip.name, of_clip
+        for k, utterance, of_clip in zip(part.numbers, part.utterances, scores, strict=True):
+            self._names[k], self._scores[k] = utterance.clip.name, of_clip
         self._n_kept += np.array(n_kept)
         self._n_frames += int(part.is_frame.sum())
 
@@ -151,7 +149,8 @@ class _Tally:
 
 def _sounds(part: Portion, mask: Tensor) -> list[Scorable]:
     items = []
-    for clip, spectra, gains in zip(part.clips, part.spectra, mask, strict=True):
+    for utterance, gains in zip(part.utterances, mask, strict=True):
+        clip, spectra = utterance.clip, utterance.spectra
         samples = waveform(spectra * gains[: len(spectra)], len(clip.noisy)).numpy()
         items.append(Scorable(clip.clean, samples))
     return items

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -10,23 +9,18 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.numpy import save
 from torch import Tensor
 
+from evaluators.enhancement.export import LOG_POWER, N_TEST_FRAMES, framing, write_network
 from evaluators.fsenet.folded import FoldedFsenet
 from evaluators.fsenet.inference import Pruned, run_pruned
 from evaluators.fsenet.network import features
 from evaluators.fsenet.pruning import Pruning
 from evaluators.fsenet.rules import Rule
 from evaluators.speech.evaluation_sets import EvaluationClip
-from evaluators.speech.frames import FRAME_SAMPLES, HOP_SAMPLES
-from evaluators.speech.sound import SAMPLE_RATE_HZ
-from evaluators.speech.stft import SMALLEST_POWER, spectrum
-from evaluators.storage import write_atomically
+from evaluators.speech.stft import spectrum
 
-N_TEST_FRAMES = 100
-WEIGHTS_FILE, NETWORK_FILE, VECTORS_FILE = "weights.safetensors", "network.json", "test_vectors.safetensors"
-_FEATURES = {"log_power": f"log10(max(power, {SMALLEST_POWER:g}))", "magnitude": "magnitude"}
+_FEATURES = {"log_power": LOG_POWER, "magnitude": "magnitude"}
 
 
 def export_fsenet(
@@ -55,20 +49,11 @@ def export_fsenet(
     ]
     description = {
         "network": asdict(shape),
-        "framing": {
-            "sample_rate_hz": SAMPLE_RATE_HZ,
-            "frame_samples": FRAME_SAMPLES,
-            "hop_samples": HOP_SAMPLES,
-            "window": "square root of the periodic Hann window, before and after",
-            "features": _FEATURES[shape.features],
-        },
+        "framing": framing(_FEATURES[shape.features]),
         "pruning": {"method": pruning.method, "trained_for_kept_share": pruning.target},
         "blocks": blocks,
     }
-    weights = {name: value.contiguous().numpy() for name, value in pruned_weights(network, rules).items()}
-    write_atomically(directory / WEIGHTS_FILE, save(weights))
-    write_atomically(directory / NETWORK_FILE, (json.dumps(description, indent=1) + "\n").encode())
-    write_atomically(directory / VECTORS_FILE, save(_vectors(network, rules, clip)))
+    write_network(directory, pruned_weights(network, rules), description, _vectors(network, rules, clip))
 
 
 def pruned_weights(network: FoldedFsenet, rules: Sequence[Rule]) -> dict[str, Tensor]:

@@ -7,21 +7,18 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
+from evaluators.enhancement.illustration import given_sounds, shown_clips, sound
+from evaluators.enhancement.utterances import Utterance
 from evaluators.fsenet.evaluation import Enhancer, portion
 from evaluators.fsenet.inference import Ratios, run_pruned
 from evaluators.fsenet.preparation import PreparedFsenet
 from evaluators.fsenet.pruning import Pruning
 from evaluators.fsenet.rules import Rule
-from evaluators.illustrations import Illustration, Sound, Steps
+from evaluators.illustrations import Illustration, Steps
 from evaluators.speech.evaluation_sets import EvaluationClip, EvaluationSet
 from evaluators.speech.frames import FRAMES_PER_SECOND
-from evaluators.speech.players import flac
-from evaluators.speech.sound import SAMPLE_RATE_HZ
 from evaluators.speech.stft import waveform
 
-N_CLIPS = 3
-MAX_SECONDS = 4.0
-"""Of each clip: what is listened to travels inside the report."""
 N_LEVELS = 10
 LEVELS = tuple(f"{100 * level // N_LEVELS} % kept" for level in range(N_LEVELS + 1))
 
@@ -30,19 +27,12 @@ def illustrate_prunings(
     prepared: PreparedFsenet, enhancer: Enhancer, clips: EvaluationSet, prunings: Sequence[Pruning]
 ) -> list[Illustration]:
     """The first clips as they are and by every pruning; the shares of channels kept in the first of them."""
-    shown = [_beginning(clips[k]) for k in range(min(N_CLIPS, len(clips)))]
     found: list[Illustration] = []
-    for k, clip in enumerate(shown):
-        for title, samples in (("noisy", clip.noisy), ("clean", clip.clean)):
-            found.append(Sound(clip.name, title, flac(samples), "flac"))
+    for k, clip in enumerate(shown_clips(clips)):
+        found += given_sounds(clip)
         for of, pruning in enumerate(prunings):
             found += _of_pruning(prepared, enhancer, clip, pruning, of, with_steps=k == 0)
     return found
-
-
-def _beginning(clip: EvaluationClip) -> EvaluationClip:
-    n_samples = round(MAX_SECONDS * SAMPLE_RATE_HZ)
-    return EvaluationClip(clip.name, clip.noisy[:n_samples], clip.clean[:n_samples])
 
 
 def _of_pruning(
@@ -50,7 +40,7 @@ def _of_pruning(
 ) -> Iterator[Illustration]:
     network = prepared.network(pruning.method, pruning.target)
     rules = enhancer.rules(pruning.method, pruning.target).of(pruning.ratios)
-    part = portion([(0, clip)], network.shape.features)
+    part = portion([(0, Utterance(clip))], network.shape.features)
     kept: list[Tensor] = []
 
     def chosen(prefix: Ratios, x: Tensor) -> Rule:
@@ -60,8 +50,7 @@ def _of_pruning(
         return rules[k]
 
     (pruned,) = run_pruned(network, [pruning.ratios], chosen, part.x, part.is_frame)
-    sound = waveform(part.spectra[0] * pruned.mask[0], len(clip.noisy)).numpy()
-    yield Sound(clip.name, "", flac(sound), "flac", of)
+    yield sound(clip, waveform(part.utterances[0].spectra * pruned.mask[0], len(clip.noisy)).numpy(), of=of)
     if with_steps and pruning.has_gates:
         for name, of_block in zip(network.shape.blocks, kept, strict=True):
             levels = torch.round(of_block.float().mean(dim=1) * N_LEVELS).int().tolist()

@@ -16,9 +16,7 @@ from evaluators.fsenet.gates import Gate, step
 from evaluators.fsenet.shape import KERNEL, Features, FsenetShape
 from evaluators.fsenet.training_options import Surrogate
 from evaluators.speech.stft import log_power
-
-TYPICAL_MEAN, TYPICAL_DEVIATION = -2.0, 1.7
-"""Of log powers of noisy speech at usual levels: measured on built-in mixtures."""
+from evaluators.training.standardization import standardize_log_power
 
 
 @dataclass(frozen=True)
@@ -84,7 +82,7 @@ class ConvFsenet(nn.Module):
         # Made last, so that gates of every kind leave the other layers the same random weights.
         self.gates = nn.ModuleList(Gate(shape) for _ in shape.block_dilations)
         if shape.features == "log_power":
-            _standardize(self.front)
+            standardize_log_power(self.front)
 
     def forward(self, x: Tensor) -> Tensor:
         """Gains with all channels, shape (n_sequences, n_frames, n_bins), from features of that shape."""
@@ -120,10 +118,3 @@ class ConvFsenet(nn.Module):
 def features(spectra: Tensor, kind: Features) -> Tensor:
     """What a network reads of complex spectra, real, of the same shape."""
     return log_power(spectra) if kind == "log_power" else spectra.abs()
-
-
-@torch.no_grad()
-def _standardize(front: nn.Linear) -> None:
-    """Let the first layer begin as if log powers had mean 0 and deviation 1; no operation is added for it."""
-    front.weight.div_(TYPICAL_DEVIATION)
-    front.bias.sub_(TYPICAL_MEAN * front.weight.sum(dim=1))

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from evaluators.enhancement.streaming import MaskStream
 from evaluators.errors import EvaluationError
 from evaluators.fsenet.folded import FoldedBlock, FoldedFsenet
 from evaluators.fsenet.network import features
 from evaluators.fsenet.rules import Rule
 from evaluators.fsenet.shape import KERNEL
-from evaluators.speech.frames import HOP_SAMPLES
 from evaluators.speech.sound import Samples
-from evaluators.speech.stft import Spectrum, StreamingStft
+from evaluators.speech.stft import Spectrum
 
 
-class StreamingFsenet:
+class StreamingFsenet(MaskStream):
     """A causal network at work on one stream; state is kept from hop to hop.
 
     Args:
@@ -32,8 +31,8 @@ class StreamingFsenet:
     def __init__(self, network: FoldedFsenet, rules: Sequence[Rule]) -> None:
         if not network.shape.is_causal:
             raise EvaluationError("a network that waits for later frames cannot run hop by hop; set `causal: true`")
+        super().__init__()
         self._network = network
-        self._stft = StreamingStft()
         self._blocks = [_StreamingBlock(b, rule) for b, rule in zip(network.blocks, rules, strict=True)]
 
     @property
@@ -45,11 +44,6 @@ class StreamingFsenet:
     def weight_rows_read(self) -> int:
         """Filters of last layers read so far, one a channel and frame; every one has `hidden` weights and a bias."""
         return sum(map(sum, self.n_kept))
-
-    def process(self, hop: Samples) -> Samples:
-        """Take in the next hop and give out the one before it, both of shape (HOP_SAMPLES,)."""
-        spectrum = self._stft.analyze(hop)
-        return self._stft.synthesize(spectrum * self.mask(spectrum))
 
     @torch.inference_mode()
     def mask(self, spectrum: Spectrum) -> Samples:
@@ -98,13 +92,3 @@ class _StreamingBlock:
         self._inputs[self._frame % len(self._inputs)] = x
         scores = self._block.gate.of_average(self._inputs.sum(dim=0) / len(self._inputs))
         return (scores > self._rule.threshold).nonzero()[:, 0]
-
-
-def enhance_stream(stream: StreamingFsenet, samples: Samples) -> Samples:
-    """A whole sound through a fresh stream, of the same length: its delay is taken away."""
-    n_hops = -(-len(samples) // HOP_SAMPLES)
-    heard = np.zeros((n_hops + 1) * HOP_SAMPLES, dtype=np.float32)
-    heard[: len(samples)] = samples
-    hops = [stream.process(hop) for hop in heard.reshape(-1, HOP_SAMPLES)]
-    whole: Samples = np.concatenate(hops)[HOP_SAMPLES:][: len(samples)]
-    return whole

@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
 from cost_models import Workload, workload_costs
-from evaluators.clip_tables import checked_clips
+from evaluators.data import Split
+from evaluators.enhancement.bench import SpeechBench
+from evaluators.enhancement.options import EnhancerOptions
 from evaluators.fsenet.pruning import METHOD, RATIOS, TARGET, Method, Pruning, knobs, pruning
 from evaluators.fsenet.shape import PRESETS, Features, FsenetShape, Gating, Preset
 from evaluators.fsenet.training_options import TrainingOptions
 from evaluators.fsenet.workload import activity_of, fsenet_workload, weight_bytes_per_inference
 from evaluators.illustrations import Illustration
-from evaluators.metrics import METRICS, Metric
+from evaluators.metrics import Metric
 from evaluators.references import Reference
-from evaluators.speech.data_options import AnyPath, SpeechDataOptions, SpeechMetric, as_tuple, resolved
+from evaluators.speech.data_options import as_tuple
 from evaluators.speech.frames import FRAMES_PER_SECOND
 from evaluators.system import Activity, Context, EvaluationSplit, Measurement
-from spaces import Configuration, KnobGroup, Options
+from spaces import Configuration, KnobGroup
 
 if TYPE_CHECKING:
     from evaluators.fsenet.evaluation import Enhancer, Portion
     from evaluators.fsenet.preparation import PreparedFsenet
-    from evaluators.speech.corpus import SpeechData
-    from evaluators.speech.scoring import Scorer
 
 TARGET_TOLERANCE = 0.05
 """Gates that come no nearer to their target are told of; ratios are met all the same, by thresholds."""
@@ -38,7 +36,7 @@ WORK, FETCHED = "mmacs_per_second", "weight_mbytes_per_second"
 Share = Annotated[float, Field(gt=0.0, le=1.0)]
 
 
-class ConvFsenetOptions(Options):
+class ConvFsenetOptions(EnhancerOptions):
     """Options of `conv_fsenet`."""
 
     preset: Preset = Field("small", description="sizes: as published, or small enough to train in minutes")
@@ -54,15 +52,7 @@ class ConvFsenetOptions(Options):
     targets: Annotated[tuple[Share, ...], BeforeValidator(as_tuple), Field(min_length=1)] = Field(
         (0.25,), description="shares of channels kept that gates are trained for, each a training of its own"
     )
-    data: SpeechDataOptions = Field(SpeechDataOptions(), description="speech and noise")
     training: TrainingOptions = Field(TrainingOptions(), description="how the network is trained")
-    scores: Annotated[tuple[SpeechMetric, ...], BeforeValidator(as_tuple), Field(min_length=1)] = Field(
-        ("pesq", "stoi", "si_sdr_db"), description="metrics to measure"
-    )
-    dnsmos: AnyPath | None = Field(None, description="folder of DNSMOS's ONNX files, for its metrics")
-    bits: Literal[8, 32] = Field(
-        8, description="of weights and activations, for bytes and cycles; quality is measured in floating point"
-    )
 
 
 class ConvFsenetSystem:
@@ -80,15 +70,14 @@ class ConvFsenetSystem:
     def __init__(self, options: ConvFsenetOptions, folder: Path) -> None:
         self._options = options
         self._targets = tuple(dict.fromkeys(options.targets))
-        self._data_options = options.data.resolved(folder)
-        self._dnsmos = options.dnsmos and resolved(options.dnsmos, folder)
+        self._bench = SpeechBench(options, folder, [WORK, FETCHED])
         self._shape = _shape(options)
-        self._portions: dict[tuple[EvaluationSplit, int], list[Portion]] = {}
+        self._portions: dict[tuple[Split, int], list[Portion]] = {}
 
-    @cached_property
+    @property
     def metrics(self) -> Mapping[str, Metric]:
         """Those asked for, and what the data makes the network compute and fetch."""
-        return {name: METRICS[name] for name in (*self._options.scores, WORK, FETCHED)}
+        return self._bench.metrics
 
     def knobs(self) -> Mapping[str, KnobGroup]:
         """A ratio for every block, how its channels are chosen, and what the gates were trained for."""
@@ -99,27 +88,23 @@ class ConvFsenetSystem:
         # Torch and SciPy are slow to import; whoever only checks a study does not need them.
         from evaluators.fsenet.evaluation import Enhancer, portions
         from evaluators.fsenet.preparation import prepare_fsenet
-        from evaluators.speech.corpus import load_speech_data
 
-        self._context = context
-        self._data: SpeechData = load_speech_data(self._data_options, context)
+        data = self._bench.prepare(context)
+        self._portions.clear()
         self._prepared: PreparedFsenet = prepare_fsenet(
-            self._shape, self._data, self._options.training, self._targets, context
+            self._shape, data, self._options.training, self._targets, context
         )
-        clips = self._data.evaluation["calibration"]
-        calibration = portions(clips, len(clips), self._shape.features, at_once=len(clips))[0]
+        clips = self._bench.utterances("calibration")
+        (calibration,) = portions(clips, self._shape.features, at_once=len(clips))
         self._enhancer: Enhancer = Enhancer(self._prepared, calibration)
 
     def __getstate__(self) -> dict[str, Any]:
-        """What another machine needs to evaluate: not what it was trained on, nor what is quickly made again."""
-        state = {**self.__dict__, "_portions": {}}
-        if "_data" in state:
-            state["_data"] = self._data.for_evaluation()
-        return state
+        """All but what is quickly made again."""
+        return {**self.__dict__, "_portions": {}}
 
     def fingerprint(self) -> str:
         """Data, weights and everything else that decides a measurement."""
-        return f"conv_fsenet {self._prepared.fingerprint} {'+'.join(self._options.scores)} {self._options.bits}"
+        return f"conv_fsenet {self._prepared.fingerprint} {self._bench.identity}"
 
     def facts(self) -> Mapping[str, Any]:
         """The data, what was left out of it, the delay, and how near training came to its targets."""
@@ -131,10 +116,7 @@ class ConvFsenetSystem:
             if abs(kept - target) > TARGET_TOLERANCE
         ]
         return {
-            "data": self._data.description,
-            "skipped_files": self._data.left_out,
-            "algorithmic_delay_ms": self._shape.delay_ms,
-            "clips": {split: len(self._data.evaluation[split]) for split in ("validation", "test")},
+            **self._bench.facts(self._shape.delay_ms),
             "kept_share_reached": {f"{target:g}": round(kept, 4) for target, kept in reached.items()},
             **({"targets_missed": missed} if missed else {}),
         }
@@ -143,12 +125,9 @@ class ConvFsenetSystem:
         self, configurations: Sequence[Configuration], split: EvaluationSplit, fidelity: float = 1.0
     ) -> Sequence[Measurement]:
         """Scores with their standard errors, work, bytes fetched, and which channels blocks kept."""
-        from evaluators.training.threads import one_thread
-
         wanted = [self._pruning(configuration) for configuration in configurations]
-        among = self._clips(split, math.ceil(fidelity * len(self._data.evaluation[split])))
-        with one_thread(), self._scorer() as scorer:
-            found = self._enhancer.score(among, wanted, scorer)
+        with self._bench.scoring() as scorer:
+            found = self._enhancer.score(self._clips(split, fidelity), wanted, scorer)
         measurements = []
         for configuration, scores in zip(configurations, found, strict=True):
             activity = activity_of(self._shape, scores.use)
@@ -157,26 +136,23 @@ class ConvFsenetSystem:
                 WORK: workload_costs(workload)["macs"] * FRAMES_PER_SECOND / 1e6,
                 FETCHED: weight_bytes_per_inference(workload) * FRAMES_PER_SECOND / 1e6,
             }
-            metrics = {**scores.table.means(), **work}
-            measurements.append(
-                Measurement(metrics, activity, scores.table.standard_errors(), checked_clips(scores.table.rows()))
-            )
+            measurements.append(self._bench.measurement(scores.table, work, activity))
         return measurements
 
     def references(self, split: EvaluationSplit) -> Sequence[Reference]:
-        """Unprocessed speech, the network without gates, and fixed channels at ratios that are equal in all blocks."""
-        noisy = self._unprocessed(split)
+        """Unprocessed speech, the network without gates, fixed channels at equal ratios, and what the study quotes."""
         named = {"dense network": self._uniform("dense_magnitudes", 0.0)}
         named |= {f"static, {ratio:g} pruned": self._uniform("static_scores", ratio) for ratio in STATIC_RATIOS}
         measured = zip(named.items(), self.evaluate(list(named.values()), split), strict=True)
-        return [noisy, *(Reference(label, found, workload_costs(self.workload(c))) for (label, c), found in measured)]
+        own = [Reference(label, found, workload_costs(self.workload(c))) for (label, c), found in measured]
+        return [self._bench.noisy(split), *own, *self._bench.published(split)]
 
     def illustrate(self, configurations: Sequence[Configuration]) -> Sequence[Illustration]:
         """Three clips of test to listen to, and how many channels the blocks keep over time."""
         from evaluators.fsenet.illustration import illustrate_prunings
         from evaluators.training.threads import one_thread
 
-        clips = self._data.evaluation["test"]
+        clips = self._bench.data.evaluation["test"]
         prunings = [self._pruning(configuration) for configuration in configurations]
         with one_thread():
             return illustrate_prunings(self._prepared, self._enhancer, clips, prunings)
@@ -196,30 +172,7 @@ class ConvFsenetSystem:
         chosen = self._pruning(configuration)
         network = self._prepared.network(chosen.method, chosen.target)
         rules = self._enhancer.rules(chosen.method, chosen.target).of(chosen.ratios)
-        export_fsenet(network, chosen, rules, self._data.evaluation["test"][0], directory)
-
-    @property
-    def _score_file(self) -> Path:
-        return self._context.cache / "speech_scores.jsonl"
-
-    def _scorer(self) -> Scorer:
-        from evaluators.speech.score_cache import ScoreCache
-        from evaluators.speech.scoring import Scorer
-
-        return Scorer(self._options.scores, ScoreCache(self._score_file), dnsmos=self._dnsmos)
-
-    def _unprocessed(self, split: EvaluationSplit) -> Reference:
-        from evaluators.speech.score_tables import ScoreTable
-        from evaluators.speech.scoring import Scorable
-
-        among = self._clips(split, len(self._data.evaluation[split]))
-        clips = [clip for part in among for clip in part.clips]
-        with self._scorer() as scorer:
-            scores = scorer.score([Scorable(clip.clean, clip.noisy) for clip in clips])
-        table = ScoreTable([clip.name for clip in clips], scores)
-        metrics = {**table.means(), WORK: 0.0, FETCHED: 0.0}
-        rows = checked_clips(table.rows())
-        return Reference("noisy", Measurement(metrics, {}, table.standard_errors(), rows), workload_costs(Workload(())))
+        export_fsenet(network, chosen, rules, self._bench.data.evaluation["test"][0], directory)
 
     def _uniform(self, method: Method, ratio: float) -> Configuration:
         """One ratio in all blocks."""
@@ -229,13 +182,14 @@ class ConvFsenetSystem:
     def _pruning(self, configuration: Configuration) -> Pruning:
         return pruning(configuration, self._shape.blocks)
 
-    def _clips(self, split: EvaluationSplit, n_clips: int) -> list[Portion]:
-        """The first clips of a split, transformed once."""
+    def _clips(self, split: Split, fidelity: float) -> list[Portion]:
+        """The first clips of a split, padded once."""
         from evaluators.fsenet.evaluation import portions
 
-        if (split, n_clips) not in self._portions:
-            self._portions[split, n_clips] = portions(self._data.evaluation[split], n_clips, self._shape.features)
-        return self._portions[split, n_clips]
+        clips = self._bench.utterances(split, fidelity)
+        if (split, len(clips)) not in self._portions:
+            self._portions[split, len(clips)] = portions(clips, self._shape.features)
+        return self._portions[split, len(clips)]
 
 
 def _shape(options: ConvFsenetOptions) -> FsenetShape:

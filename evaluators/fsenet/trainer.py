@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from evaluators.fsenet.network import ConvFsenet, features
 from evaluators.fsenet.shape import FsenetShape
 from evaluators.fsenet.training_options import TrainingOptions
-from evaluators.speech.mixtures import TrainingExamples, batch
-from evaluators.training.checkpoints import Checkpoint, restore_training, training_state
-from evaluators.training.schedule import mixed_seed, share_of_peak
+from evaluators.speech.mixtures import TrainingExamples
+from evaluators.training.schedule import mixed_seed
 from evaluators.training.spectral_loss import frame_losses, prepare_batch
+from evaluators.training.updates import UpdateTrainer, seeded
 
 GATES = "gates."
 """Prefix of the gates' weights."""
@@ -48,11 +47,8 @@ class Phase:
         return cls(options.gate_epochs, options.gate_learning_rate, target, first)
 
 
-class PhaseTrainer:
-    """AdamW with a warmed-up cosine schedule.
-
-    Randomness follows from the seed and the number of the update alone, so that what `state` gives is all that going on
-    takes.
+class PhaseTrainer(UpdateTrainer[ConvFsenet]):
+    """Trains through one phase; figures of an epoch are the loss, and with gates the share of channels kept.
 
     Args:
         network: To be trained, in place.
@@ -65,58 +61,30 @@ class PhaseTrainer:
     def __init__(
         self, network: ConvFsenet, examples: TrainingExamples, options: TrainingOptions, phase: Phase, device: str
     ) -> None:
-        self.network = network.to(device).train()
-        self.epochs_done = 0
-        self._examples = examples
+        def peak(name: str) -> float:
+            return 0.0 if phase.target is None and name.startswith(GATES) else phase.learning_rate
+
+        super().__init__(network, examples, options, device, peak)
         self._options = options
         self._phase = phase
-        self._device = device
-        named = network.named_parameters()
-        trained = [p for name, p in named if phase.target is not None or not name.startswith(GATES)]
-        self._optimizer = torch.optim.AdamW(trained, lr=phase.learning_rate, weight_decay=options.weight_decay)
 
-    def run_epoch(self) -> Mapping[str, float]:
-        """Make the updates of an epoch; mean loss, and with gates the mean share of channels kept."""
-        n_updates = self._options.updates_per_epoch
-        totals: dict[str, float] = {}
-        for update in range(self.epochs_done * n_updates, (self.epochs_done + 1) * n_updates):
-            for name, value in self._update(update).items():
-                totals[name] = totals.get(name, 0.0) + value / n_updates
-        self.epochs_done += 1
-        return totals
-
-    def state(self) -> Checkpoint:
-        """All that going on takes."""
-        return training_state(self.network, self._optimizer, self.epochs_done)
-
-    def restore(self, checkpoint: Checkpoint) -> None:
-        """Put back what `state` gave."""
-        self.epochs_done = restore_training(self.network, self._optimizer, checkpoint)
-
-    def _update(self, update: int) -> dict[str, float]:
+    def _update(self, number: int) -> dict[str, float]:
         options, phase = self._options, self._phase
-        share_done = update / (phase.n_epochs * options.updates_per_epoch)
-        for group in self._optimizer.param_groups:
-            group["lr"] = phase.learning_rate * share_of_peak(share_done)
-        number = phase.first_update + update
-        indices = range(number * options.batch_size, (number + 1) * options.batch_size)
-        spectra, targets = prepare_batch(batch(self._examples, indices), self._device)
+        heard = phase.first_update + number
+        spectra, targets = prepare_batch(self._batch(heard), self._device)
         x = features(spectra, self.network.shape.features)
         figures: dict[str, float] = {}
         penalty = torch.zeros(())
         if phase.target is None:
             mask = self.network(x)
         else:
-            unpruned = draw_unpruned(self.network.shape, len(x), options, number).to(self._device)
+            unpruned = draw_unpruned(self.network.shape, len(x), options, heard).to(self._device)
             gated = self.network.gated(x, unpruned, options.surrogate, options.surrogate_slope)
             mask = gated.mask
             penalty = options.target_weight * (gated.kept - phase.target).square().mean()
             figures["kept"] = gated.kept.mean().item()
         loss = frame_losses(mask, targets).mean()
-        self._optimizer.zero_grad()
-        (loss + penalty).backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.network.parameters(), options.gradient_clip)
-        self._optimizer.step()
+        self._step(loss + penalty, number / (phase.n_epochs * options.updates_per_epoch))
         return {"loss": loss.item(), **figures}
 
 
@@ -133,9 +101,7 @@ def draw_unpruned(shape: FsenetShape, n_sequences: int, options: TrainingOptions
 
 def initialized(shape: FsenetShape, seed: int, dense: ConvFsenet | None = None) -> ConvFsenet:
     """A network with random weights, or with those of a dense network and random gates."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(mixed_seed(seed, -1))
-        network = ConvFsenet(shape)
+    network = seeded(lambda: ConvFsenet(shape), seed)
     if dense is not None:
         weights = {name: value for name, value in dense.state_dict().items() if not name.startswith(GATES)}
         network.load_state_dict(weights, strict=False)

@@ -6,22 +6,18 @@ from typing import Literal
 
 from pydantic import Field
 
-from spaces import Options
+from evaluators.training.options import UpdateOptions
 
 Surrogate = Literal["inverse_square", "straight_through"]
 
 
-class TrainingOptions(Options):
+class TrainingOptions(UpdateOptions):
     """How a network is trained: densely first, then with its gates, once for every target."""
 
     epochs: int = Field(default=20, ge=1, description="of the dense network; times that a checkpoint is written")
     gate_epochs: int = Field(default=10, ge=1, description="of network and gates, from the dense network on")
-    updates_per_epoch: int = Field(default=40, ge=1, description="updates of the weights between two checkpoints")
-    batch_size: int = Field(default=16, ge=1, description="examples per update; every example is heard once")
     learning_rate: float = Field(default=0.004, gt=0.0, description="peak of the learning rate, for the dense network")
     gate_learning_rate: float = Field(default=0.002, gt=0.0, description="the same for network and gates")
-    weight_decay: float = Field(default=0.0, ge=0.0, description="of AdamW")
-    gradient_clip: float = Field(default=1.0, gt=0.0, description="largest norm of a gradient")
     target_weight: float = Field(
         default=5.0, gt=0.0, description="of the squared distance of the share of channels kept from its target"
     )
@@ -32,4 +28,3 @@ class TrainingOptions(Options):
         default="inverse_square", description="gradient of the step function: 1/(1 + beta |s|)^2, or 1"
     )
     surrogate_slope: float = Field(default=1.0, gt=0.0, description="beta of the surrogate gradient")
-    seed: int = Field(default=0, ge=0, description="of initial weights and of blocks that are not pruned")

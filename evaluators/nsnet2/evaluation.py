@@ -8,36 +8,23 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from evaluators.enhancement.utterances import Utterance
 from evaluators.nsnet2.inference import Outcome, run_routes
 from evaluators.nsnet2.network import NsNet2
 from evaluators.nsnet2.preparation import PreparedNsNet2
 from evaluators.nsnet2.routes import Route
 from evaluators.nsnet2.shape import Exit
 from evaluators.speech.clip_scores import Score
-from evaluators.speech.evaluation_sets import EvaluationClip, EvaluationSet
 from evaluators.speech.frames import FRAME_SAMPLES
 from evaluators.speech.score_tables import ScoreTable
 from evaluators.speech.scoring import Scorable, Scorer
 from evaluators.speech.sound import Samples
-from evaluators.speech.stft import log_power, overlapped, spectrum, windowed_frames
+from evaluators.speech.stft import log_power, overlapped, windowed_frames
 
 FRAMES_AT_ONCE = 80_000
 """Frames times routes of a pass; each takes up to three kilobytes."""
 ROWS_AT_ONCE = 1024
 """Of masks: few enough to stay in the processor's cache on their way to the sound."""
-
-
-@dataclass(frozen=True)
-class Utterance:
-    """A clip, transformed.
-
-    Attributes:
-        clip: The clip.
-        spectra: Of the noisy speech, shape (n_frames, n_bins).
-    """
-
-    clip: EvaluationClip
-    spectra: Tensor
 
 
 @dataclass(frozen=True)
@@ -66,12 +53,6 @@ class Enhanced:
     utterance: int
     route: int
     samples: Samples
-
-
-def utterances(clips: EvaluationSet, n_clips: int) -> list[Utterance]:
-    """The first clips of a set, transformed."""
-    chosen = [clips[k] for k in range(n_clips)]
-    return [Utterance(clip, spectrum(torch.tensor(clip.noisy))) for clip in chosen]
 
 
 def score_routes(

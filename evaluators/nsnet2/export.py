@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors.numpy import save
 from torch import Tensor
 
+from evaluators.enhancement.export import LOG_POWER, N_TEST_FRAMES, framing, write_network
 from evaluators.nsnet2.preparation import PreparedNsNet2
 from evaluators.nsnet2.routes import Route
 from evaluators.nsnet2.shape import EARLY_EXITS, EXITS
 from evaluators.nsnet2.streaming import StreamingNsNet2
 from evaluators.speech.evaluation_sets import EvaluationClip
-from evaluators.speech.frames import FRAME_SAMPLES, HOP_SAMPLES
-from evaluators.speech.sound import SAMPLE_RATE_HZ
-from evaluators.speech.stft import SMALLEST_POWER, spectrum
-from evaluators.storage import write_atomically
-
-N_TEST_FRAMES = 100
-WEIGHTS_FILE, NETWORK_FILE, VECTORS_FILE = "weights.safetensors", "network.json", "test_vectors.safetensors"
+from evaluators.speech.stft import spectrum
 
 
 def export_nsnet2(prepared: PreparedNsNet2, route: Route, clip: EvaluationClip, directory: Path) -> None:
@@ -40,7 +33,7 @@ def export_nsnet2(prepared: PreparedNsNet2, route: Route, clip: EvaluationClip, 
         clip: Where the test vectors come from.
         directory: An existing folder.
     """
-    weights = {name: value.numpy() for name, value in _weights(prepared, route).items()}
+    weights = _weights(prepared, route)
     exits: list[dict[str, Any]] = []
     for exit_ in route.exits:
         threshold = route.threshold(exit_)
@@ -48,22 +41,14 @@ def export_nsnet2(prepared: PreparedNsNet2, route: Route, clip: EvaluationClip, 
             exits.append({"exit": exit_})
             continue
         head = prepared.heads[exit_]
-        weights[f"confidence.{exit_}.weight"] = head.weight
+        weights[f"confidence.{exit_}.weight"] = torch.from_numpy(head.weight)
         exits.append({"exit": exit_, "bias": head.bias, "leaves_from_score": head.score_threshold(threshold)})
     description = {
         "network": {**asdict(prepared.network.shape), "exits": list(prepared.network.shape.exits)},
-        "framing": {
-            "sample_rate_hz": SAMPLE_RATE_HZ,
-            "frame_samples": FRAME_SAMPLES,
-            "hop_samples": HOP_SAMPLES,
-            "window": "square root of the periodic Hann window, before and after",
-            "features": f"log10(max(power, {SMALLEST_POWER:g}))",
-        },
+        "framing": framing(LOG_POWER),
         "exits": exits,
     }
-    write_atomically(directory / WEIGHTS_FILE, save(weights))
-    write_atomically(directory / NETWORK_FILE, (json.dumps(description, indent=1) + "\n").encode())
-    write_atomically(directory / VECTORS_FILE, save(_vectors(prepared, route, clip)))
+    write_network(directory, weights, description, _vectors(prepared, route, clip))
 
 
 def _weights(prepared: PreparedNsNet2, route: Route) -> dict[str, Tensor]:
@@ -73,11 +58,7 @@ def _weights(prepared: PreparedNsNet2, route: Route) -> dict[str, Tensor]:
     needed = [f"copies.{exit_}." for exit_ in route.exits] + [f"masks.{exit_}." for exit_ in route.exits]
     needed += [f"{stage}." for stage in EARLY_EXITS[: last if is_split else last + 1]]
     needed += ["fc2.", "fc3.", "fc4."] if route.last == "final" else []
-    return {
-        name: value.contiguous()
-        for name, value in prepared.network.state_dict().items()
-        if name.startswith(tuple(needed))
-    }
+    return {name: value for name, value in prepared.network.state_dict().items() if name.startswith(tuple(needed))}
 
 
 def _vectors(prepared: PreparedNsNet2, route: Route, clip: EvaluationClip) -> dict[str, Any]:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from evaluators.enhancement.streaming import MaskStream
 from evaluators.nsnet2.inference import Heads
 from evaluators.nsnet2.network import NsNet2
 from evaluators.nsnet2.routes import Route
 from evaluators.nsnet2.shape import EARLY_EXITS, EarlyExit, Exit
-from evaluators.speech.frames import HOP_SAMPLES
 from evaluators.speech.sound import Samples
-from evaluators.speech.stft import Spectrum, StreamingStft, log_power
+from evaluators.speech.stft import Spectrum, log_power
 
 
-class StreamingNsNet2:
+class StreamingNsNet2(MaskStream):
     """A network at work on one stream; state is kept from hop to hop.
 
     Args:
@@ -25,20 +24,15 @@ class StreamingNsNet2:
     """
 
     def __init__(self, network: NsNet2, heads: Heads, route: Route) -> None:
+        super().__init__()
         self._network = network
         self._heads = heads
         self._route = route
-        self._stft = StreamingStft()
         shape = network.shape
         self._trunk_states = {stage: torch.zeros(shape.n_outputs(stage)) for stage in EARLY_EXITS}
         self._exit_states = {stage: torch.zeros(shape.n_features(stage)) for stage in shape.exits}
         self.exits_taken: list[Exit] = []
         """Exit of every frame so far."""
-
-    def process(self, hop: Samples) -> Samples:
-        """Take in the next hop and give out the one before it, both of shape (HOP_SAMPLES,)."""
-        spectrum = self._stft.analyze(hop)
-        return self._stft.synthesize(spectrum * self.mask(spectrum))
 
     @torch.inference_mode()
     def mask(self, spectrum: Spectrum) -> Samples:
@@ -76,13 +70,3 @@ class StreamingNsNet2:
         self.exits_taken.append(exit_)
         gains: Samples = self._network.mask(exit_, features).numpy()
         return gains
-
-
-def enhance_stream(stream: StreamingNsNet2, samples: Samples) -> Samples:
-    """A whole sound through a fresh stream, of the same length: its delay is taken away."""
-    n_hops = -(-len(samples) // HOP_SAMPLES)
-    heard = np.zeros((n_hops + 1) * HOP_SAMPLES, dtype=np.float32)
-    heard[: len(samples)] = samples
-    hops = [stream.process(hop) for hop in heard.reshape(-1, HOP_SAMPLES)]
-    whole: Samples = np.concatenate(hops)[HOP_SAMPLES:][: len(samples)]
-    return whole

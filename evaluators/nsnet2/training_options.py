@@ -7,34 +7,27 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 from evaluators.speech.data_options import as_tuple
-from spaces import Options
+from evaluators.training.options import UpdateOptions
 
 Scheme = Literal["joint", "layerwise"]
 Layer = Literal["fc1", "gru1", "gru2", "fc2", "fc3", "fc4"]
 
 
-class TrainingOptions(Options):
+class TrainingOptions(UpdateOptions):
     """How a network is trained."""
 
     scheme: Scheme = Field(
         default="joint", description="all exits at once, or exit by exit with what was trained before frozen"
     )
-    epochs: int = Field(default=20, ge=1, description="times that a checkpoint is written")
-    updates_per_epoch: int = Field(default=40, ge=1, description="updates of the weights between two checkpoints")
-    batch_size: int = Field(default=16, ge=1, description="examples per update; every example is heard once")
-    learning_rate: float = Field(default=0.005, gt=0.0, description="peak of the learning rate")
     warm_share: float = Field(
         default=0.2, gt=0.0, le=1.0, description="of the learning rate, for weights that the training starts from"
     )
     kept_layers: Annotated[tuple[Layer, ...], BeforeValidator(as_tuple)] = Field(
         default=(), description="layers of the weights that the training starts from that stay as they are"
     )
-    weight_decay: float = Field(default=0.0, ge=0.0, description="of AdamW")
-    gradient_clip: float = Field(default=1.0, gt=0.0, description="largest norm of a gradient")
     monotone_weight: float = Field(
         default=1.0, ge=0.0, description="of the penalty for an exit that is worse than the one before it"
     )
     skipping: float = Field(
         default=0.5, ge=0.0, le=1.0, description="share of the examples of which some frames leave early"
     )
-    seed: int = Field(default=0, ge=0, description="of initial weights and of frames that leave")

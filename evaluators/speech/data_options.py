@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from evaluators.speech.catalog import NOISES, SPEAKERS, Naming
-from evaluators.speech.mixtures import MixingOptions
+from evaluators.speech.mixing_options import MixingOptions
 from evaluators.storage import data_root
 from spaces import Options
 

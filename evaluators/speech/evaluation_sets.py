@@ -10,7 +10,8 @@ from typing import Protocol
 import numpy as np
 
 from evaluators.speech.levels import mix
-from evaluators.speech.mixtures import MixingOptions, crop, interleaved, looped
+from evaluators.speech.mixing_options import MixingOptions
+from evaluators.speech.mixtures import crop, interleaved, looped
 from evaluators.speech.recordings import Recordings
 from evaluators.speech.sound import SAMPLE_RATE_HZ, Samples
 from evaluators.speech.splitting import fair_order

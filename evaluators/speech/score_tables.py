@@ -11,6 +11,12 @@ import numpy as np
 from evaluators.errors import EvaluationError
 from evaluators.speech.clip_scores import Score
 
+DECIMALS = 5
+"""Of means and standard errors. Networks that are run on several clips or for several candidates at a time give sounds
+that differ in their last bits with the company, and scores that differ by some 1e-8; a hundredth of what a metric can
+tell is a thousand times that. To round the sound instead would not do: of 100,000 samples, some always lie where the
+last bits decide which way they go."""
+
 
 @dataclass(frozen=True)
 class ScoreTable:
@@ -25,7 +31,7 @@ class ScoreTable:
     scores: Sequence[Mapping[str, Score]]
 
     def means(self) -> dict[str, float]:
-        """Metric -> mean over the clips that it can score at all.
+        """Metric -> mean over the clips that it can score at all, rounded to DECIMALS.
 
         Raises:
             EvaluationError: If a metric can score none of them.
@@ -36,14 +42,14 @@ class ScoreTable:
             if not values:
                 reason = self.scores[0][metric].reason
                 raise EvaluationError(f"{metric} can score none of {len(self.clips)} clips; {self.clips[0]}: {reason}")
-            means[metric] = float(np.mean(values))
+            means[metric] = round(float(np.mean(values)), DECIMALS)
         return means
 
     def standard_errors(self) -> dict[str, float]:
-        """Metric -> standard error of its mean; metrics with fewer than two clips are left out."""
+        """Metric -> standard error of its mean, rounded alike; metrics with fewer than two clips are left out."""
         found = {metric: self._values(metric) for metric in self._metrics()}
         return {
-            metric: float(np.std(values, ddof=1)) / math.sqrt(len(values))
+            metric: round(float(np.std(values, ddof=1)) / math.sqrt(len(values)), DECIMALS)
             for metric, values in found.items()
             if len(values) > 1
         }

@@ -10,13 +10,15 @@ import torch
 from fsenet_cases import NONCAUSAL, TINY, clip, spectra_like, tiny
 from torch import Tensor
 
+from evaluators.enhancement.streaming import enhance_stream
+from evaluators.enhancement.utterances import Utterance
 from evaluators.errors import EvaluationError
 from evaluators.fsenet.evaluation import portion
 from evaluators.fsenet.folded import FoldedFsenet, folded
 from evaluators.fsenet.inference import Ratios, Rules, run_pruned
 from evaluators.fsenet.pruning import METHODS, Method, n_kept
 from evaluators.fsenet.rules import Rule, calibrated
-from evaluators.fsenet.streaming import StreamingFsenet, enhance_stream
+from evaluators.fsenet.streaming import StreamingFsenet
 from evaluators.speech.stft import spectrum, waveform
 
 N_BLOCKS = len(TINY.blocks)
@@ -77,7 +79,7 @@ def test_a_network_that_looks_ahead_cannot_stream() -> None:
 @pytest.mark.parametrize("shape", [TINY, NONCAUSAL], ids=["causal", "looking ahead"])
 def test_clips_padded_together_give_what_each_gives_alone(shape: type[TINY]) -> None:
     network = folded(tiny(shape))
-    clips = [(0, clip(9_000, 0)), (1, clip(6_000, 1)), (2, clip(16_000, 2))]
+    clips = [(0, Utterance(clip(9_000, 0))), (1, Utterance(clip(6_000, 1))), (2, Utterance(clip(16_000, 2)))]
     together = portion(clips, "log_power")
     rules = Rules(network, "dynamic", together.x, together.is_frame)
     rules.find([MIXED])
@@ -140,7 +142,7 @@ def test_silent_calibration_data_is_an_error() -> None:
 def test_silent_clips_are_an_error() -> None:
     network = folded(tiny())
     silence = replace(clip(40_000), noisy=np.zeros(40_000, dtype=np.float32))
-    part = portion([(0, silence)], "log_power")
+    part = portion([(0, Utterance(silence))], "log_power")
     with pytest.raises(EvaluationError, match="silent"):
         Rules(network, "dynamic", part.x, part.is_frame).find([(0.5,) * N_BLOCKS])
 

@@ -27,23 +27,6 @@ STUDIES = Path(__file__).parents[3] / "studies"
 BLOCKS = PRESETS["small"].blocks
 
 
-@pytest.fixture(scope="session")
-def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folders of clean and of noise files: tones that swell, and coloured noise."""
-    soundfile = pytest.importorskip("soundfile")
-    folder = tmp_path_factory.mktemp("recordings")
-    rng = np.random.default_rng(0)
-    t = np.arange(16000) / 16000
-    for part in ("clean", "noise"):
-        (folder / part).mkdir()
-    for k in range(12):
-        tone = 0.4 * np.sin(2 * np.pi * (200 + 90 * k) * t) * np.sin((3 + k) * t) ** 2
-        soundfile.write(folder / "clean" / f"speaker{k:02d}-0.wav", tone, 16000)
-        noise = np.convolve(rng.standard_normal(16000), np.ones(1 + k), "same")
-        soundfile.write(folder / "noise" / f"noise{k:02d}.wav", 0.1 * noise / noise.std(), 16000)
-    return folder
-
-
 def system_of(recordings: Path, **changes: Any) -> ConvFsenetSystem:
     options = {
         "bottleneck": 16,

@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from nsnet2_cases import padded_features, random_heads, sounds, tiny
 
+from evaluators.enhancement.illustration import MAX_SECONDS
 from evaluators.illustrations import Sound, Steps
-from evaluators.nsnet2.illustration import MAX_SECONDS, illustrate_routes
+from evaluators.nsnet2.illustration import illustrate_routes
 from evaluators.nsnet2.inference import run_routes
 from evaluators.nsnet2.preparation import PreparedNsNet2
 from evaluators.nsnet2.routes import Route

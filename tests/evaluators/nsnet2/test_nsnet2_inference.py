@@ -9,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nsnet2_cases import padded_features, random_heads, sounds, tiny
 
+from evaluators.enhancement.streaming import enhance_stream
 from evaluators.nsnet2.inference import Outcome, run_routes
 from evaluators.nsnet2.network import NsNet2
 from evaluators.nsnet2.routes import Route, knobs, placements, reach_of, route, shares_leaving
 from evaluators.nsnet2.shape import EARLY_EXITS, EXITS
-from evaluators.nsnet2.streaming import StreamingNsNet2, enhance_stream
+from evaluators.nsnet2.streaming import StreamingNsNet2
 from evaluators.speech.stft import log_power, spectrum, waveform
 
 CLIPS = sounds(6000, 300, 3000)

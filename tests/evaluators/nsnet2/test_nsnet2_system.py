@@ -24,23 +24,6 @@ from search.study import Study
 STUDY = Path(__file__).parents[3] / "studies" / "nsnet2_exits.yaml"
 
 
-@pytest.fixture(scope="session")
-def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folders of clean and of noise files: tones that swell, and coloured noise."""
-    soundfile = pytest.importorskip("soundfile")
-    folder = tmp_path_factory.mktemp("recordings")
-    rng = np.random.default_rng(0)
-    t = np.arange(16000) / 16000
-    for part in ("clean", "noise"):
-        (folder / part).mkdir()
-    for k in range(12):
-        tone = 0.4 * np.sin(2 * np.pi * (200 + 90 * k) * t) * np.sin((3 + k) * t) ** 2
-        soundfile.write(folder / "clean" / f"speaker{k:02d}-0.wav", tone, 16000)
-        noise = np.convolve(rng.standard_normal(16000), np.ones(1 + k), "same")
-        soundfile.write(folder / "noise" / f"noise{k:02d}.wav", 0.1 * noise / noise.std(), 16000)
-    return folder
-
-
 def system_of(recordings: Path, **changes: Any) -> NsNet2Exits:
     options = {
         **{f"{layer}_units": 8 for layer in ("fc1", "gru", "fc2")},
@@ -114,7 +97,7 @@ def test_references_are_the_noisy_speech_smaller_networks_and_published_figures(
     noisy, static, other = system.references("test")
     assert [noisy.label, static.label, other.label] == ["noisy", "static 4 units", "other"]
     assert noisy.measurement.metrics["mmacs_per_second"] == noisy.costs["macs"] == 0
-    clips = [system._data.evaluation["test"][k] for k in range(3)]
+    clips = [system._bench.data.evaluation["test"][k] for k in range(3)]
     expected = np.mean([si_sdr_db(clip.clean, clip.noisy) for clip in clips])
     assert noisy.measurement.metrics["si_sdr_db"] == pytest.approx(expected)
     assert [row["clip"] for row in noisy.measurement.clips] == [clip.name for clip in clips]

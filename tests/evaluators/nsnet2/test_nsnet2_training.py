@@ -15,7 +15,7 @@ from evaluators.errors import EvaluationError
 from evaluators.nsnet2.exit_losses import draw_staying, exit_losses
 from evaluators.nsnet2.network import NsNet2
 from evaluators.nsnet2.shape import EARLY_EXITS, NsNet2Shape
-from evaluators.nsnet2.trainer import TYPICAL_DEVIATION, TYPICAL_MEAN, Trainer, phase_modules
+from evaluators.nsnet2.trainer import Trainer, phase_modules
 from evaluators.nsnet2.training import CHECKPOINT_FILE, WEIGHTS_FILE, train
 from evaluators.nsnet2.training_options import TrainingOptions
 from evaluators.progress import Silent
@@ -23,6 +23,7 @@ from evaluators.speech.mixtures import Batch, batch
 from evaluators.speech.sound import Samples
 from evaluators.speech.stft import log_power
 from evaluators.training.spectral_loss import Targets, frame_losses, level_gains, prepare_batch
+from evaluators.training.standardization import TYPICAL_DEVIATION, TYPICAL_MEAN
 
 SHAPE = NsNet2Shape(8, 8, 8, EARLY_EXITS)
 OPTIONS = TrainingOptions(epochs=3, updates_per_epoch=2, batch_size=2, learning_rate=0.01)

@@ -1,8 +1,7 @@
-"""What the tests of speech share: real recordings where they are there, tones and files where they are not needed."""
+"""What the tests of speech share: tones and files."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,17 +10,6 @@ import pytest
 from numpy.typing import NDArray
 
 Samples = NDArray[np.float32]
-REPOSITORY = Path(__file__).resolve().parents[3]
-
-
-@pytest.fixture(scope="session")
-def real_data() -> Path:
-    """The folder of real recordings; the test is skipped where there is none."""
-    given = os.environ.get("TINYPARETO_DATA")
-    folder = Path(given).expanduser() if given else REPOSITORY.parent / "shared" / "data"
-    if not folder.is_dir():
-        pytest.skip("no real recordings: set TINYPARETO_DATA")
-    return folder
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from pydantic import ValidationError
 
 from evaluators.speech.evaluation_sets import MixedSet, PairedSet
 from evaluators.speech.levels import active_level_dbfs
-from evaluators.speech.mixtures import MixedExamples, MixingOptions, PairedExamples, batch, crop, interleaved, looped
+from evaluators.speech.mixing_options import MixingOptions
+from evaluators.speech.mixtures import MixedExamples, PairedExamples, batch, crop, interleaved, looped
 from evaluators.speech.recordings import Clip, Recordings
 
 
