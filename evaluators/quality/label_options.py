@@ -8,7 +8,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from evaluators.speech.data_options import AnyPath, Folders, Pattern, SpeechDataOptions, resolved
-from evaluators.speech.mixtures import MixingOptions
+from evaluators.speech.mixing_options import MixingOptions
 from evaluators.speech.sound import SAMPLE_RATE_HZ
 from spaces import Options
 
