@@ -62,13 +62,33 @@ def create_system(name: str, options: Mapping[str, Any], folder: Path) -> System
         return _built_in(SYSTEMS[name], options, folder)
     if ":" in name:
         return _of_user(name, options)
-    allowed = [*SYSTEMS, "package.module:SYSTEM"]
-    raise SystemSpecError([unknown(("name",), "system", name, allowed)])
+    raise _unknown(name)
+
+
+def implementation(name: str) -> Any:
+    """The class of a built-in system, or what a user's import path names.
+
+    Raises:
+        SystemSpecError: If there is none.
+    """
+    if name in SYSTEMS:
+        return _class_of(SYSTEMS[name])
+    if _IMPORT_PATH.fullmatch(name):
+        return _imported(name)
+    raise _unknown(name)
+
+
+def _unknown(name: str) -> SystemSpecError:
+    return SystemSpecError([unknown(("name",), "system", name, [*SYSTEMS, "package.module:SYSTEM"])])
+
+
+def _class_of(entry: BuiltIn) -> Any:
+    module, _, attribute = entry.location.partition(":")
+    return getattr(importlib.import_module(module), attribute)
 
 
 def _built_in(entry: BuiltIn, options: Mapping[str, Any], folder: Path) -> System:
-    module, _, attribute = entry.location.partition(":")
-    factory = getattr(importlib.import_module(module), attribute)
+    factory = _class_of(entry)
     model: type[BaseModel] = factory.Options
     try:
         return factory(model.model_validate(options), folder)  # type: ignore[no-any-return]

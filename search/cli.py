@@ -329,6 +329,31 @@ def export(
         check_verification(verification)
 
 
+@app.command()
+def predict(
+    export: Annotated[Path, typer.Argument(metavar="EXPORT", help="A folder that `export` wrote.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="WAV or FLAC files.")],
+    as_json: AsJson = False,
+) -> None:
+    """Use an export: print a score for each recording."""
+    from search.display.scores import print_score
+    from search.predicting import load_predictor, score_document, score_files
+
+    with _prints_beside(as_json):
+        predictor = load_predictor(export)
+        if not as_json:
+            _tell(predictor.score)
+        scores = []
+        for found in score_files(predictor, files):
+            scores.append(found)
+            if not as_json:
+                print_score(found)
+    if as_json:
+        _print_json(score_document(predictor, export, scores))
+    if any(found.error for found in scores):
+        raise typer.Exit(SearchError.exit_code)
+
+
 @app.command("list")
 def list_(
     what: Annotated[

@@ -10,7 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
+
 from cost_models import Operator, Workload
+from evaluators.errors import DataError
 from evaluators.illustrations import Illustration, Predictions, Sound, Steps
 from evaluators.references import Reference
 from evaluators.system import Measurement
@@ -158,6 +161,28 @@ class Illustrated(Toy):
             true = [1.0, 2.0, 3.5]
             shown.append(Predictions("What is said", "score", true, [v + 0.1 * i for v in true], ("x", "y", "z"), i))
         return shown
+
+
+class LargestSample:
+    """Predicts the largest sample of a window of 1 s; it is not a number where that is 0.75."""
+
+    score = "largest sample"
+    sample_rate_hz = 16000
+    window_samples = 16000
+
+    def predict(self, windows: Any) -> Any:
+        largest = windows.max(axis=1)
+        return np.where(np.abs(largest - 0.75) < 1e-3, np.nan, largest)
+
+
+class Predicting(Toy):
+    """Its exports predict, if they hold the file `largest`."""
+
+    @staticmethod
+    def load_export(directory: Path) -> LargestSample:
+        if not (directory / "largest").is_file():
+            raise DataError("there is no such file", where=directory / "largest")
+        return LargestSample()
 
 
 def _is_guilty(configuration: Any) -> bool:

@@ -61,6 +61,16 @@ def resampled(samples: Samples, rate_hz: int) -> Samples:
     return result
 
 
+def n_channels(path: Path) -> int:
+    """How many channels a readable file has.
+
+    Raises:
+        MissingExtraError: If a package is missing.
+    """
+    soundfile: Any = require("soundfile", "reading audio files", "speech")
+    return int(soundfile.info(path).channels)
+
+
 def _decode(path: Path) -> tuple[NDArray[np.float32], int]:
     """Samples of shape (n_samples, n_channels), and their rate; the header is checked before anything is decoded."""
     soundfile: Any = require("soundfile", "reading audio files", "speech")
