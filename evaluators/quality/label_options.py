@@ -44,7 +44,8 @@ class LabelOptions(Options):
         default=0.5, ge=0.0, le=1.0, description="share of examples that a noise suppressor has gone over"
     )
     suppressor_weights: AnyPath | None = Field(
-        default=None, description=".npz file of a plain nsNet2, for half of those; the others: a spectral suppressor"
+        default=None,
+        description="plain nsNet2 as .npz, or an exported nsnet2_exits folder, to denoise beside a spectral suppressor",
     )
     split_seed: int = Field(default=0, ge=0, description="chooses speakers and noises of each split, and all mixtures")
 

@@ -16,9 +16,10 @@ import torch
 from numpy.typing import NDArray
 
 from evaluators.errors import DataError
+from evaluators.nsnet2.exported import EXPORT_FILES, mask_of_exit, read_export
 from evaluators.nsnet2.network import NsNet2
 from evaluators.nsnet2.reference_weights import read_reference_weights
-from evaluators.nsnet2.shape import PRESETS
+from evaluators.nsnet2.shape import PRESETS, Exit
 from evaluators.speech.sound import Samples
 from evaluators.speech.stft import log_power, spectrum, waveform
 from evaluators.storage import HASH_LENGTH
@@ -61,25 +62,21 @@ class SpectralSuppressor:
 
 
 class NetworkSuppressor:
-    """A trained nsNet2, run to its end.
+    """An exit of a trained nsNet2 that all frames take.
 
     Args:
-        weights: `.npz` file, see `reference_weights`.
-
-    Raises:
-        DataError: If the weights cannot be used.
+        network: With the weights of all that is run up to the exit.
+        exit_: The exit.
     """
 
-    def __init__(self, weights: Path) -> None:
-        shape = PRESETS["paper"]
-        self._network = NsNet2(shape).eval()
-        self._network.load_state_dict(read_reference_weights(weights, shape))
+    def __init__(self, network: NsNet2, exit_: Exit) -> None:
+        self._network, self._exit = network.eval(), exit_
 
     @torch.inference_mode()
     def __call__(self, noisy: Samples, rng: np.random.Generator) -> Samples:
         """The sound that is left."""
         spectra = spectrum(torch.from_numpy(noisy.copy()))
-        gains = self._network.all_masks(log_power(spectra)[None])["final"][0]
+        gains = mask_of_exit(self._network, self._exit, log_power(spectra)[None])[0]
         return _applied(spectra, gains, rng, len(noisy))
 
 
@@ -87,26 +84,37 @@ def suppressors(weights: Path | None) -> Mapping[str, Suppressor]:
     """Those there are, by name.
 
     Args:
-        weights: Of an nsNet2 as published, if there are any.
+        weights: Of an nsNet2: a file of the published one, which has a final exit only, or a folder that was exported,
+            each exit of which is a suppressor.
 
     Raises:
         DataError: If the weights cannot be used.
     """
-    spectral: dict[str, Suppressor] = {"spectral suppressor": SpectralSuppressor()}
-    return spectral if weights is None else {**spectral, "nsNet2": NetworkSuppressor(weights)}
+    found: dict[str, Suppressor] = {"spectral suppressor": SpectralSuppressor()}
+    if weights is None:
+        return found
+    if weights.is_dir():
+        exported = read_export(weights)
+        return found | {f"nsNet2 {exit_}": NetworkSuppressor(exported.network, exit_) for exit_ in exported.exits}
+    network = NsNet2(PRESETS["paper"])
+    network.load_state_dict(read_reference_weights(weights, network.shape))
+    return {**found, "nsNet2": NetworkSuppressor(network, "final")}
 
 
 def weights_identity(weights: Path | None) -> str:
     """Of the weights' content, for caches; empty without weights.
 
     Raises:
-        DataError: If there is no such file.
+        DataError: If there is no such file or folder.
     """
     if weights is None:
         return ""
-    if not weights.is_file():
-        raise DataError("there is no such file", where=weights, expected="nsNet2 weights as .npz")
-    return hashlib.sha256(weights.read_bytes()).hexdigest()[:HASH_LENGTH]
+    files = [weights / name for name in EXPORT_FILES] if weights.is_dir() else [weights]
+    missing = next((path for path in files if not path.is_file()), None)
+    if missing is not None:
+        wanted = "nsNet2 weights as .npz, or a folder with an export of nsnet2_exits"
+        raise DataError("there is no such file", where=missing, expected=wanted)
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:HASH_LENGTH]
 
 
 def noise_power(power: Gains) -> Gains:

@@ -4,9 +4,23 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
+from evaluators.nsnet2.confidence import fit_head
+from evaluators.nsnet2.export import export_nsnet2
+from evaluators.nsnet2.network import NsNet2
+from evaluators.nsnet2.preparation import PreparedNsNet2
+from evaluators.nsnet2.routes import Route
+from evaluators.nsnet2.shape import NsNet2Shape
 from evaluators.quality.signals import on_grid, snr_db
-from evaluators.quality.suppressors import SpectralSuppressor, noise_power, suppressors, wiener_gains
+from evaluators.quality.suppressors import (
+    SpectralSuppressor,
+    noise_power,
+    suppressors,
+    weights_identity,
+    wiener_gains,
+)
+from evaluators.speech.evaluation_sets import EvaluationClip
 
 
 @pytest.fixture
@@ -70,3 +84,19 @@ def test_grid_of_16_bits():
 def test_snr_by_hand():
     clean = np.array([1.0, -1.0], dtype=np.float32)
     assert snr_db(clean + np.float32(0.1), clean) == pytest.approx(20, abs=1e-4)
+
+
+def test_every_exit_of_an_export_is_a_suppressor(tmp_path, speech):
+    network = NsNet2(NsNet2Shape(7, 6, 9, ("fc1", "gru1"), True, 5)).eval()
+    heads = {exit_: fit_head([(torch.rand(50, 5), torch.rand(50))]) for exit_ in ("fc1", "gru1")}
+    clean, noisy = speech
+    clip = EvaluationClip("clip", noisy, clean)
+    export_nsnet2(PreparedNsNet2(network, heads, ""), Route((("fc1", 0.5), ("gru1", 0.5)), "final"), clip, tmp_path)
+    chosen = suppressors(tmp_path)
+    assert list(chosen) == ["spectral suppressor", "nsNet2 fc1", "nsNet2 gru1", "nsNet2 final"]
+    left = [suppressor(noisy, np.random.default_rng(0)) for suppressor in chosen.values()]
+    assert len({sound.tobytes() for sound in left}) == 4
+    # Another export is another set of examples.
+    before = weights_identity(tmp_path)
+    (tmp_path / "network.json").write_bytes((tmp_path / "network.json").read_bytes() + b"\n")
+    assert weights_identity(tmp_path) != before
