@@ -23,6 +23,9 @@ LN4 = float(np.log(4.0))
 BITS = 6.0
 """Range of a knob in units in which damage falls by a factor of four: bit widths run from 2 to 8."""
 HUBER = 1.0
+FIRST = {"maxiter": 200}
+AGAIN = {"maxiter": 15, "ftol": 1e-6}
+"""How long a fit goes on; one from an earlier fit has a short way."""
 SOFTNESS = 0.15
 """Of the ceiling, in units of the target's spread."""
 
@@ -38,22 +41,21 @@ class DamageScale:
     def __init__(self, encoding: Encoding, harmless: NDArray[np.bool_]) -> None:
         self._encoding = encoding
         self._sign = np.where(harmless, -1.0, 1.0)
-        self._scales = [_scale(p) if isinstance(p, Ordered) else None for p in encoding.space.searched]
+        self._table = np.zeros((encoding.n_knobs, max((int(u) + 1 for u in encoding.upper), default=1)))
+        for knob, parameter in enumerate(encoding.space.searched):
+            if isinstance(parameter, Ordered):
+                self._table[knob, : parameter.n_levels] = self._sign[knob] * _scale(parameter)
         sizes = [int(u) + 1 if label else 0 for u, label in zip(encoding.upper, encoding.is_label, strict=True)]
         self.offsets = np.cumsum([0, *sizes])
         self.n_labels = int(self.offsets[-1])
 
     def __call__(self, codes: Codes) -> tuple[Floats, NDArray[np.intp]]:
         """Centred powers of the knobs with an order, and for labels the index of their free parameter (else -1)."""
-        power = np.zeros_like(codes)
+        encoding = self._encoding
+        power = np.where(encoding.is_real, self._sign * BITS * (codes - 0.5), encoding.looked_up(self._table, codes))
         labels = np.full(codes.shape, -1, dtype=np.intp)
-        for k, scale in enumerate(self._scales):
-            if self._encoding.is_label[k]:
-                labels[:, k] = self.offsets[k] + codes[:, k].astype(np.intp)
-            elif scale is not None:
-                power[:, k] = self._sign[k] * scale[codes[:, k].astype(np.intp)]
-            else:
-                power[:, k] = self._sign[k] * BITS * (codes[:, k] - 0.5)
+        if encoding.is_label.any():
+            labels = np.where(encoding.is_label, self.offsets[:-1] + codes, -1).astype(np.intp)
         return power, labels
 
 
@@ -78,7 +80,7 @@ class DamageModel:
 
     def predict(self, codes: Codes) -> Floats:
         """Transformed quality, shape (n,)."""
-        return _forward(self.parameters, *self.scale(codes))[0]
+        return _State(self.parameters, *self.scale(codes)).predicted
 
     def log_damages(self, codes: Codes) -> Floats:
         """Logarithm of every knob's damage, shape (n, n_knobs)."""
@@ -96,15 +98,15 @@ def fit_damage(scale: DamageScale, codes: Codes, targets: Floats, start: DamageM
     spread = np.r_[2.0, 0.7, 3.0, 0.5, np.full(n_knobs, 1.5), np.full(n_knobs, 0.3), np.full(scale.n_labels, 2.0)]
 
     def loss(vector: Floats) -> tuple[float, Floats]:
-        predicted, gradient = _forward(vector, power, labels)
-        residual = (predicted - targets) / 0.1
+        state = _State(vector, power, labels)
+        residual = (state.predicted - targets) / 0.1
         clipped = np.clip(residual, -HUBER, HUBER)
         z = (vector - prior) / spread
         value = float((clipped * (residual - clipped / 2)).sum()) + 0.5 * float(z @ z)
-        return value, gradient.T @ clipped / 0.1 + z / spread
+        return value, state.gradient(clipped / 0.1) + z / spread
 
     begin = prior if start is None else start.parameters
-    found = minimize(loss, begin, jac=True, method="L-BFGS-B", options={"maxiter": 200 if start is None else 60})
+    found = minimize(loss, begin, jac=True, method="L-BFGS-B", options=FIRST if start is None else AGAIN)
     return DamageModel(scale, found.x if np.isfinite(found.fun) else prior)
 
 
@@ -117,33 +119,46 @@ def _log_damages(vector: Floats, power: Floats, labels: NDArray[np.intp]) -> Flo
     return np.asarray(values)
 
 
-def _forward(vector: Floats, power: Floats, labels: NDArray[np.intp]) -> tuple[Floats, Floats]:
-    """Predictions and their derivatives by the parameters, shape (n, n_parameters)."""
-    n_knobs = power.shape[1]
-    b0, log_b1, log_n0, ceiling = vector[:4]
-    logs = np.c_[np.full(len(power), log_n0), _log_damages(vector, power, labels)]
-    top = logs.max(axis=1, keepdims=True)
-    shares = np.exp(logs - top)
-    total = shares.sum(axis=1, keepdims=True)
-    shares /= total
-    log_sum = (top + np.log(total))[:, 0]
-    b1 = np.exp(np.clip(log_b1, -5.0, 3.0))
-    raw = b0 + b1 * log_sum
-    # A soft minimum with the ceiling: error rates cannot exceed that of guessing.
-    bend = 1.0 / (1.0 + np.exp(np.clip((raw - ceiling) / SOFTNESS, -60, 60)))
-    predicted = ceiling - _soft_plus(ceiling - raw)
-    by_log = (bend * b1)[:, None] * shares
-    gradient = np.zeros((len(power), len(vector)))
-    gradient[:, 0] = bend
-    gradient[:, 1] = bend * b1 * log_sum
-    gradient[:, 2] = by_log[:, 0]
-    gradient[:, 3] = 1.0 - bend
-    has_order = labels < 0
-    gradient[:, 4 : 4 + n_knobs] = by_log[:, 1:] * has_order
-    gradient[:, 4 + n_knobs : 4 + 2 * n_knobs] = by_log[:, 1:] * has_order * LN4 * power
-    for knob in np.flatnonzero(~has_order.all(axis=0)):
-        gradient[np.arange(len(power)), 4 + 2 * n_knobs + labels[:, knob]] += by_log[:, 1 + knob]
-    return predicted, gradient
+class _State:
+    """Predictions for some parameters, and what their derivatives need.
+
+    Attributes:
+        predicted: Shape (n,).
+    """
+
+    def __init__(self, vector: Floats, power: Floats, labels: NDArray[np.intp]) -> None:
+        self._power, self._labels, self._n_parameters = power, labels, len(vector)
+        b0, log_b1, log_n0, ceiling = vector[:4]
+        logs = np.concatenate([np.full((len(power), 1), log_n0), _log_damages(vector, power, labels)], axis=1)
+        top = logs.max(axis=1, keepdims=True)
+        logs -= top
+        self._shares = np.exp(logs, out=logs)
+        total = self._shares.sum(axis=1, keepdims=True)
+        self._shares /= total
+        self._log_sum = (top + np.log(total))[:, 0]
+        self._b1 = float(np.exp(np.clip(log_b1, -5.0, 3.0)))
+        raw = b0 + self._b1 * self._log_sum
+        # A soft minimum with the ceiling: error rates cannot exceed that of guessing.
+        self._bend = 1.0 / (1.0 + np.exp(np.clip((raw - ceiling) / SOFTNESS, -60, 60)))
+        self.predicted = ceiling - _soft_plus(ceiling - raw)
+
+    def gradient(self, weights: Floats) -> Floats:
+        """Derivatives of the weighted sum of the predictions by the parameters."""
+        n_knobs = self._power.shape[1]
+        bent = weights * self._bend
+        by_log = (self._b1 * bent)[:, None] * self._shares
+        damages = by_log[:, 1:]
+        gradient = np.zeros(self._n_parameters)
+        gradient[0] = bent.sum()
+        gradient[1] = self._b1 * float(bent @ self._log_sum)
+        gradient[2] = by_log[:, 0].sum()
+        gradient[3] = weights.sum() - bent.sum()
+        is_label = self._labels >= 0
+        ordered = np.where(is_label, 0.0, damages) if is_label.any() else damages
+        gradient[4 : 4 + n_knobs] = ordered.sum(axis=0)
+        gradient[4 + n_knobs : 4 + 2 * n_knobs] = LN4 * np.einsum("ij,ij->j", ordered, self._power)
+        np.add.at(gradient, 4 + 2 * n_knobs + self._labels[is_label], damages[is_label])
+        return gradient
 
 
 def _soft_plus(gap: Floats) -> Floats:

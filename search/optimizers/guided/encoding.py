@@ -54,31 +54,68 @@ class Encoding:
         return [row.tobytes() for row in np.ascontiguousarray(codes, dtype=np.float64) + 0.0]
 
     @cached_property
-    def _warps(self) -> list[NDArray[np.float64] | None]:
-        """Level -> coordinate in [0, 1], by the choices' values; None where codes are coordinates or labels."""
-        return [_warp(p) if isinstance(p, Ordered) else None for p in self.space.searched]
+    def _levels(self) -> NDArray[np.float64]:
+        """Coordinates in [0, 1] of every knob's levels, by the choices' values; shape (n_knobs, most levels)."""
+        table = np.zeros((self.n_knobs, self._most_levels))
+        for knob, parameter in enumerate(self.space.searched):
+            if isinstance(parameter, Ordered):
+                table[knob, : parameter.n_levels] = _warp(parameter)
+        return table
+
+    @cached_property
+    def _most_levels(self) -> int:
+        return max((int(u) + 1 for u in self.upper), default=1)
 
     def coordinates(self, codes: Codes) -> NDArray[np.float64]:
         """Coordinates in [0, 1] whose differences say how different settings are; labels keep their codes."""
-        columns = [
-            codes[:, k] if warp is None else warp[codes[:, k].astype(np.intp)] for k, warp in enumerate(self._warps)
-        ]
-        return np.array(columns, dtype=np.float64).T.reshape(len(codes), self.n_knobs)
+        is_code = self.is_real | self.is_label
+        return np.asarray(np.where(is_code, codes, self.looked_up(self._levels, codes)))
+
+    def looked_up(self, table: NDArray[np.float64], codes: Codes) -> NDArray[np.float64]:
+        """A table's entries for every knob's level, shape (n_rows, n_knobs); the entry 0 for continuous knobs."""
+        levels = np.where(self.is_real, 0, codes).astype(np.intp)
+        return np.asarray(table[np.arange(self.n_knobs), levels])
+
+    def distinct(self, codes: Codes) -> NDArray[np.intp]:
+        """Indices of the first of every set of equal rows, in order."""
+        # A sum of coordinates with irregular weights tells rows apart, and is sorted far faster than rows.
+        weights = np.sqrt(np.arange(2.0, self.n_knobs + 2.0)) + np.arange(self.n_knobs) % 3
+        return np.asarray(np.sort(np.unique(codes @ weights, return_index=True)[1]), dtype=np.intp)
+
+    @cached_property
+    def _owners(self) -> NDArray[np.intp]:
+        counts = np.where(self.is_label, self.upper + 1, 1).astype(np.intp)
+        return np.repeat(np.arange(self.n_knobs, dtype=np.intp), counts)
 
     def axes(self, codes: Codes) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
         """Coordinates with labels spread over one axis each, and the knob that each axis belongs to."""
         coordinates = self.coordinates(codes)
+        if not self.is_label.any():
+            return coordinates, self._owners
         columns: list[NDArray[np.float64]] = []
-        owners: list[int] = []
         for knob in range(self.n_knobs):
             if self.is_label[knob]:
                 labels = np.arange(int(self.upper[knob]) + 1)
                 columns += list(np.sqrt(0.5) * (codes[:, knob, None] == labels).T.astype(np.float64))
-                owners += [knob] * len(labels)
             else:
                 columns.append(coordinates[:, knob])
-                owners.append(knob)
-        return np.array(columns).T.reshape(len(codes), len(owners)), np.array(owners, dtype=np.intp)
+        return np.array(columns).T.reshape(len(codes), len(self._owners)), self._owners
+
+    @cached_property
+    def _features(self) -> list[NDArray[np.float64] | None]:
+        """Additive features of every level of each knob; None for continuous knobs."""
+        found: list[NDArray[np.float64] | None] = []
+        for knob, upper in enumerate(self.upper):
+            n_levels = int(upper) + 1
+            if self.is_real[knob]:
+                found.append(None)
+            elif self.is_label[knob]:
+                found.append(np.eye(n_levels))
+            else:
+                warp = self._levels[knob, :n_levels]
+                middles = (warp[:-1] + warp[1:]) / 2
+                found.append(np.sqrt(np.diff(warp)) * np.where(warp[:, None] > middles, 1.0, -1.0))
+        return found
 
     def additive(self, codes: Codes) -> NDArray[np.float64]:
         """Features whose inner product is a sum of one-dimensional kernels, shape (n_rows, n_features).
@@ -86,17 +123,14 @@ class Encoding:
         A knob with levels gives a random walk from level to level, labels an indicator each, a continuous knob
         smooth cosine waves and a slope. Each knob's part has a variance of about one.
         """
-        coordinates = self.coordinates(codes)
+        levels = codes.astype(np.intp)
+        waves = np.arange(1, WAVES + 1)
         parts: list[NDArray[np.float64]] = []
-        for knob in range(self.n_knobs):
-            column = coordinates[:, knob, None]
-            if self.is_label[knob]:
-                parts.append((codes[:, knob, None] == np.arange(int(self.upper[knob]) + 1)).astype(np.float64))
-            elif (warp := self._warps[knob]) is not None:
-                gaps = np.sqrt(np.diff(warp))
-                parts.append(gaps * np.where(column > (warp[:-1] + warp[1:]) / 2, 1.0, -1.0))
+        for knob, features in enumerate(self._features):
+            if features is not None:
+                parts.append(features[levels[:, knob]])
             else:
-                waves = np.arange(1, WAVES + 1)
+                column = codes[:, knob, None]
                 parts.append(np.cos(np.pi * waves * column) * 2.0 / (1.0 + waves**2))
                 parts.append(2.0 * (column - 0.5))
         return np.concatenate(parts, axis=1) if parts else np.zeros((len(codes), 0))

@@ -131,10 +131,13 @@ class GaussianProcess:
                 continue
         self._alpha = cho_solve((self._factor, True), targets, check_finite=False)
         self._prior_additive = np.exp(hyper.log_additive) / max(encoding.n_knobs, 1)
+        self._slopes = self._prior_additive * (self._features.T @ self._alpha)
 
     def mean(self, codes: Codes) -> Floats:
         """Posterior mean, shape (n,)."""
-        return np.asarray(self._kernel(*self._embedded(codes)) @ self._alpha)
+        axes, features = self._embedded(codes)
+        # What single knobs do needs no covariances: features times their weights.
+        return np.asarray(self._joint(axes) @ self._alpha + features @ self._slopes)
 
     def mean_and_deviation(self, codes: Codes) -> tuple[Floats, Floats]:
         """Posterior mean and standard deviation without the noise, shape (n,) each."""
@@ -150,8 +153,15 @@ class GaussianProcess:
 
     def _kernel(self, axes: Floats, features: Floats) -> Floats:
         """Covariance with the data, shape (n_rows, n_data)."""
-        squared = (axes**2).sum(axis=1)[:, None] + (self._axes**2).sum(axis=1)[None, :] - 2 * axes @ self._axes.T
-        r = np.sqrt(5.0 * np.maximum(squared, 0.0))
-        joint = np.exp(self._hyper.log_joint) * (1 + r + r**2 / 3) * np.exp(-r)
         scale = np.exp(self._hyper.log_additive) / max(self._encoding.n_knobs, 1)
-        return np.asarray(joint + scale * (features @ self._features.T))
+        return np.asarray(self._joint(axes) + scale * (features @ self._features.T))
+
+    def _joint(self, axes: Floats) -> Floats:
+        """The part that is no sum over knobs, shape (n_rows, n_data)."""
+        squared = (axes**2).sum(axis=1)[:, None] + (self._axes**2).sum(axis=1)[None, :] - 2 * axes @ self._axes.T
+        np.maximum(squared, 0.0, out=squared)
+        r = np.sqrt(5.0 * squared)
+        shape = 1.0 + r + (5.0 / 3.0) * squared
+        np.negative(r, out=r)
+        shape *= np.exp(r, out=r)
+        return np.asarray(np.exp(self._hyper.log_joint) * shape)

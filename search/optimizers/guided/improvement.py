@@ -62,10 +62,8 @@ class Improvement:
         inside = thinned(inside[front_indices(inside)], MOST_POINTS.get(len(corner), FEWEST_POINTS))
         self._edges = [np.r_[np.unique(inside[:, k]), corner[k]] for k in range(len(corner))]
         places = np.array([np.searchsorted(e, inside[:, k]) for k, e in enumerate(self._edges)]).T
-        boxes = _boxes(places.reshape(-1, len(corner)).astype(np.intp), [len(e) - 1 for e in self._edges])
-        self._lower, self._upper = (
-            np.array(part, dtype=np.intp).reshape(-1, len(corner)) for part in zip(*boxes, strict=True)
-        )
+        places = places.reshape(-1, len(corner)).astype(np.intp)
+        self._lower, self._upper = _boxes(places, [len(e) - 1 for e in self._edges])
 
     def __call__(self, objectives: Sequence[Spread]) -> Floats:
         """Expected improvement of each point, shape (n_points,)."""
@@ -82,21 +80,39 @@ class Improvement:
         return np.asarray(product.sum(axis=1))
 
 
-Box = tuple[tuple[int, ...], tuple[int, ...]]
+Boxes = tuple[NDArray[np.intp], NDArray[np.intp]]
 
 
-def _boxes(places: NDArray[np.intp], ends: Sequence[int]) -> list[Box]:
-    """Boxes of indices that cover what no point dominates, from -1 (unbounded) to each objective's end."""
+def _boxes(places: NDArray[np.intp], ends: Sequence[int]) -> Boxes:
+    """Boxes of indices that cover what no point dominates, from -1 (unbounded) to each objective's end.
+
+    Returns:
+        Lower and upper corners, shape (n_boxes, n_objectives) each.
+    """
     if len(ends) == 1:
-        return [((-1,), (int(places.min()) if len(places) else ends[0],))]
-    boxes: list[Box] = []
+        return np.array([[-1]]), np.array([[int(places.min()) if len(places) else ends[0]]])
+    if len(ends) == 2:
+        return _stairs(places, ends)
+    lower, upper = [], []
     below = -1
     for level in [*np.unique(places[:, -1]).tolist(), ends[-1]]:
         # Between two levels of the last objective the points at lower levels dominate.
-        active = places[places[:, -1] <= below][:, :-1]
-        boxes += [((*low, below), (*high, level)) for low, high in _boxes(_minimal(active), ends[:-1])]
+        low, high = _boxes(_minimal(places[places[:, -1] <= below][:, :-1]), ends[:-1])
+        lower.append(np.c_[low, np.full(len(low), below)])
+        upper.append(np.c_[high, np.full(len(high), level)])
         below = level
-    return boxes
+    return np.concatenate(lower), np.concatenate(upper)
+
+
+def _stairs(places: NDArray[np.intp], ends: Sequence[int]) -> Boxes:
+    """The boxes of two objectives: one slab for every level of the second, up to the best so far of the first."""
+    ordered = places[np.lexsort((places[:, 0], places[:, 1]))]
+    first = np.r_[True, np.diff(ordered[:, 1]) > 0][: len(ordered)]
+    levels = ordered[first, 1]
+    best = np.minimum.accumulate(ordered[:, 0])[first] if len(ordered) else ordered[:, 0]
+    lower = np.c_[np.full(len(levels) + 1, -1), np.r_[-1, levels]]
+    upper = np.c_[np.r_[ends[0], best], np.r_[levels, ends[1]]]
+    return lower.astype(np.intp), upper.astype(np.intp)
 
 
 def _minimal(places: NDArray[np.intp]) -> NDArray[np.intp]:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from search.optimizers.base import Observation, SearchProblem, Unseen
 from search.optimizers.guided.damage import DamageScale
@@ -64,21 +64,27 @@ class GuidedSearch:
         self._problem = problem
         self._costs: KnownCosts | None = None
         self._is_ready = False
+        self._threads: ThreadpoolController | None = None
         self._pending: dict[bytes, Codes] = {}
+        self._seen: set[bytes] = set()
         self._last_pool: Codes = np.empty((0, self._encoding.n_knobs))
         self.gain = np.inf
         """Hypervolume that the last batch promised, as a share of what there is; infinite before the first model."""
 
     def ask(self, n: int) -> list[Configuration]:
         """The most promising configurations; random ones where the model has nothing to say."""
-        with threadpool_limits(1):  # sums in another order would give other proposals on other machines
+        if self._threads is None:
+            self._threads = ThreadpoolController()
+        with self._threads.limit(limits=1):  # sums in another order would give other proposals on other machines
             self._prepare()
             found = self._from_start(n)
             if len(found) < n and not self._unseen.is_exhausted and self._data.is_measured.sum() >= 2:
                 found += self._from_model(n - len(found))
         found += self._drawn(n - len(found), is_last_resort=not found)
         codes = self._encoding.codes(found)
-        self._pending |= {key: row[None] for key, row in zip(self._encoding.keys(codes), codes, strict=True)}
+        keys = self._encoding.keys(codes)
+        self._seen.update(keys)
+        self._pending |= {key: row[None] for key, row in zip(keys, codes, strict=True)}
         return found
 
     def tell(self, observations: Sequence[Observation]) -> None:
@@ -86,7 +92,9 @@ class GuidedSearch:
         for observation in observations:
             self._unseen.add(observation.configuration)
         self._data.add(observations)
-        for key in self._encoding.keys(self._encoding.codes([o.configuration for o in observations])):
+        keys = self._encoding.keys(self._encoding.codes([o.configuration for o in observations]))
+        self._seen.update(keys)
+        for key in keys:
             self._pending.pop(key, None)
 
     def _prepare(self) -> None:
@@ -170,12 +178,14 @@ class GuidedSearch:
         if self._knapsack is not None:
             parts += [self._knapsack.seeds(b.damage) for b in beliefs.values() if b.damage is not None]
         parts.append(spread_out(encoding, 50, self._rng))
-        pool = np.unique(np.concatenate(parts), axis=0)
+        pool = np.concatenate(parts)
+        pool = pool[encoding.distinct(pool)]
         scores, along = judge(pool)
         for _ in range(self._options.rounds):
             order = np.argsort(along, kind="stable")
             pool, scores, along = pool[order], scores[order], along[order]
-            children = np.unique(self._variation.children(pool, self._options.pool), axis=0)
+            children = self._variation.children(pool, self._options.pool)
+            children = children[encoding.distinct(children)]
             more, more_along = judge(children)
             pool = np.concatenate([pool, children])
             scores, along = np.r_[scores, more], np.r_[along, more_along]
@@ -186,7 +196,7 @@ class GuidedSearch:
 
     def _survivors(self, pool: Codes, scores: Floats, along: Floats) -> NDArray[np.intp]:
         """The best by score, and a few of every stretch of the cost axis; of equal rows one."""
-        first = np.unique(pool, axis=0, return_index=True)[1]
+        first = self._encoding.distinct(pool)
         by_score = first[np.argsort(-scores[first], kind="stable")]
         bins = np.zeros(len(pool), dtype=int)
         if np.ptp(along) > 0:
@@ -196,26 +206,24 @@ class GuidedSearch:
         return np.asarray(np.unique(kept), dtype=np.intp)
 
     def _new(self, codes: Codes) -> Codes:
-        is_new = [self._encoding.space.decode(row) in self._unseen for row in codes]
-        return np.asarray(codes[np.array(is_new, dtype=bool)])
+        return np.asarray(codes[np.array([key not in self._seen for key in self._encoding.keys(codes)], dtype=bool)])
 
     def _batch(self, judge: _Judge, pool: Codes, n: int) -> list[Configuration]:
         chosen: list[Configuration] = []
-        shortlist = judge.shortlist(pool, max(40, 12 * n))
+        shortlist = judge.shortlist(pool, max(40, 8 * n))
+        greedy = judge.greedy(shortlist)
         total = 0.0
-        rows: list[Codes] = []
-        while len(chosen) < n and len(shortlist):
-            scores = judge.with_pending(shortlist, rows)
+        for _ in range(len(shortlist)):
+            scores = greedy.scores()
             place = int(np.argmax(scores))
-            if scores[place] <= 0 and chosen:
+            if len(chosen) >= n or (scores[place] <= 0 and chosen):
                 break
-            row = shortlist[place]
-            total += float(scores[place])
-            configuration = self._encoding.space.decode(row)
-            if self._unseen.add(configuration):
+            configuration = self._encoding.space.decode(shortlist[place])
+            is_new = self._unseen.add(configuration)
+            if is_new:
+                total += float(scores[place])
                 chosen.append(configuration)
-                rows.append(row[None])
-            shortlist = np.delete(shortlist, place, axis=0)
+            greedy.take(place, is_found=is_new)
         self.gain = total / judge.hypervolume if judge.hypervolume > 0 else np.inf
         return chosen
 
@@ -270,13 +278,12 @@ class _Judge:
             kept = kept[allowed] if allowed.any() else kept
         return best[kept]
 
-    def with_pending(self, codes: Codes, chosen: list[Codes]) -> Floats:
-        """Scores after what was chosen for the same batch is counted as found."""
-        if chosen and self._has_front:
-            added = self.means(chosen[-1])
-            self._front = np.concatenate([self._front, added])
-            self._improvement = Improvement(self._front, self._corner)
-        return self(codes, is_screening=False)[0]
+    def greedy(self, codes: Codes) -> _Greedy:
+        """Chooses among candidates one by one."""
+        spreads, violations = self._spreads(codes, is_screening=False)
+        chance = self._search._feasibility(codes)
+        front = self._front if self._has_front else None
+        return _Greedy(spreads, violations, chance, self.means(codes), front, self._corner)
 
     def _spreads(self, codes: Codes, is_screening: bool) -> tuple[list[Spread], Floats]:
         violations = np.zeros(len(codes))
@@ -289,6 +296,45 @@ class _Judge:
             for j in range(len(self._search._is_exact))
         ]
         return spreads, violations
+
+
+class _Greedy:
+    """Scores of the candidates for a batch, each counted as found once it is taken.
+
+    Args:
+        spreads: Values of the candidates.
+        violations: Of constraints on costs, shape (n,).
+        chance: Probability to keep to the others, shape (n,).
+        means: Predicted values, shape (n, n_objectives).
+        front: Shape (n_points, n_objectives); None as long as nothing is feasible.
+        corner: Of the hypervolume.
+    """
+
+    def __init__(
+        self,
+        spreads: list[Spread],
+        violations: Floats,
+        chance: Floats,
+        means: Floats,
+        front: Floats | None,
+        corner: Floats,
+    ) -> None:
+        self._spreads, self._violations, self._chance, self._means = spreads, violations, chance, means
+        self._front, self._corner = front, corner
+        self._is_left = np.ones(len(means), dtype=bool)
+
+    def scores(self) -> Floats:
+        """What each candidate would add to the front and to what was taken; -inf for what was taken."""
+        gain = self._chance
+        if self._front is not None:
+            gain = Improvement(self._front, self._corner)(self._spreads) * gain
+        return np.where(self._is_left, np.where(self._violations > 0, -self._violations, gain), -np.inf)
+
+    def take(self, place: int, is_found: bool) -> None:
+        """Take a candidate out; it counts as found unless it was known before."""
+        self._is_left[place] = False
+        if is_found and self._front is not None:
+            self._front = np.concatenate([self._front, self._means[place : place + 1]])
 
 
 def _corner(front: Floats, measured: Floats) -> Floats:

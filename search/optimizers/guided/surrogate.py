@@ -19,9 +19,9 @@ from search.optimizers.guided.improvement import Spread
 from search.optimizers.guided.transforms import Transform
 
 Floats = NDArray[np.float64]
-MOST_FOR_HYPERPARAMETERS = 200
+MOST_FOR_HYPERPARAMETERS = 150
 """Observations that hyperparameters are fitted to; the effort grows with the cube."""
-REFIT_GROWTH = 1.3
+REFIT_GROWTH = 1.5
 """Hyperparameters are fitted again when there are so many times more observations."""
 NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(7)
 WEIGHTS = WEIGHTS / WEIGHTS.sum()

@@ -1,0 +1,67 @@
+"""The parts of the guided search against a second way to the same answer."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.optimize import approx_fprime
+
+from search.optimizers.guided.damage import DamageScale, _State
+from search.optimizers.guided.encoding import Encoding
+from search.optimizers.guided.gaussian_process import GaussianProcess, Hyperparameters
+from search.optimizers.guided.improvement import Improvement, Spread
+from search.pareto import hypervolume
+from spaces import Categorical, Continuous, Ordered, Space
+
+KNOBS = (
+    Ordered("bits.a", (2, 4, 8)),
+    Categorical("kind.b", ("x", "y", "z")),
+    Continuous("ratio.c", 0.0, 0.9),
+    Ordered("bits.d", (2, 3, 4, 5)),
+)
+DEFAULTS = {"bits.a": 8, "kind.b": "x", "ratio.c": 0.0, "bits.d": 5}
+
+
+@pytest.fixture
+def encoding() -> Encoding:
+    return Encoding(Space(KNOBS, DEFAULTS))
+
+
+def drawn(encoding: Encoding, n: int) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    return encoding.codes([encoding.space.sample(rng) for _ in range(n)])
+
+
+def test_the_gradient_of_damages_is_that_of_differences(encoding: Encoding) -> None:
+    scale = DamageScale(encoding, np.array([True, True, False, True]))
+    power, labels = scale(drawn(encoding, 20))
+    rng = np.random.default_rng(1)
+    vector, weights = rng.normal(size=4 + 2 * 4 + scale.n_labels), rng.normal(size=20)
+    slopes = approx_fprime(vector, lambda v: float(weights @ _State(v, power, labels).predicted), 1e-7)
+    assert _State(vector, power, labels).gradient(weights) == pytest.approx(slopes, abs=2e-5)
+
+
+def test_the_posterior_mean_is_that_of_covariances(encoding: Encoding) -> None:
+    codes, targets = drawn(encoding, 15), np.random.default_rng(1).normal(size=15)
+    process = GaussianProcess(encoding, codes, targets, Hyperparameters.default(encoding.n_knobs))
+    more = drawn(encoding, 30)[15:]
+    # The mean alone takes a shorter way than the mean with its deviation.
+    assert process.mean(more) == pytest.approx(process.mean_and_deviation(more)[0])
+
+
+@pytest.mark.parametrize("n_objectives", [1, 2, 3, 4])
+def test_improvement_is_the_hypervolume_that_a_point_adds(n_objectives: int) -> None:
+    rng = np.random.default_rng(n_objectives)
+    corner = np.ones(n_objectives)
+    for n_points in (1, 12):
+        front = np.round(rng.random((n_points, n_objectives)), 1)  # ties
+        points = np.round(1.2 * rng.random((30, n_objectives)), 1)
+        found = Improvement(front, corner)([Spread.exact(column) for column in points.T])
+        before = hypervolume(front, corner)
+        added = [hypervolume(np.concatenate([front, point[None]]), corner) - before for point in points]
+        assert found == pytest.approx(np.array(added), abs=1e-12)
+
+
+def test_distinct_rows_are_kept_in_order(encoding: Encoding) -> None:
+    codes = np.array([[0, 1, 0.5, 2], [1, 0, 0.5, 2], [0, 1, 0.5, 2], [1, 0, 0.5, 2], [2, 0, 0.5, 1]])
+    assert encoding.distinct(codes).tolist() == [0, 1, 4]
