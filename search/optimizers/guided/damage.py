@@ -80,7 +80,7 @@ class DamageModel:
 
     def predict(self, codes: Codes) -> Floats:
         """Transformed quality, shape (n,)."""
-        return _State(self.parameters, *self.scale(codes)).predicted
+        return np.asarray(_State(self.parameters, *self.scale(codes)).predicted)
 
     def log_damages(self, codes: Codes) -> Floats:
         """Logarithm of every knob's damage, shape (n, n_knobs)."""

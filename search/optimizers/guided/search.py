@@ -22,6 +22,7 @@ from search.optimizers.guided.feasibility import Feasibility
 from search.optimizers.guided.improvement import Improvement, Spread
 from search.optimizers.guided.knapsack import Knapsack
 from search.optimizers.guided.known_costs import KnownCosts
+from search.optimizers.guided.portfolio import Portfolio
 from search.optimizers.guided.start_design import one_at_a_time, spread_out
 from search.optimizers.guided.surrogate import Belief, Surrogate
 from search.optimizers.guided.variation import Variation
@@ -32,6 +33,8 @@ Floats = NDArray[np.float64]
 SMALL_SPACE = 2_000
 """Spaces up to this size are scored as a whole."""
 
+BREEDERS = 40
+"""The best observations, from which candidates are bred."""
 MOST_REFUSED = 200
 """Random configurations in a batch that may break constraints on costs before the search gives up drawing."""
 
@@ -65,6 +68,7 @@ class GuidedSearch:
         self._costs: KnownCosts | None = None
         self._is_ready = False
         self._threads: ThreadpoolController | None = None
+        self._portfolio = Portfolio(self._encoding)
         self._pending: dict[bytes, Codes] = {}
         self._seen: set[bytes] = set()
         self._last_pool: Codes = np.empty((0, self._encoding.n_knobs))
@@ -91,11 +95,25 @@ class GuidedSearch:
         """Learn; what was told before is ignored."""
         for observation in observations:
             self._unseen.add(observation.configuration)
+        self._learn_whom_to_trust(observations)
         self._data.add(observations)
         keys = self._encoding.keys(self._encoding.codes([o.configuration for o in observations]))
         self._seen.update(keys)
         for key in keys:
             self._pending.pop(key, None)
+
+    def _learn_whom_to_trust(self, observations: Sequence[Observation]) -> None:
+        if not len(self._data.front()) or not observations:
+            return
+        keys = self._encoding.keys(self._encoding.codes([o.configuration for o in observations]))
+        nothing = (np.nan,) * self._problem.n_objectives
+        values = np.array([o.values if o.is_feasible and o.values else nothing for o in observations])
+        self._portfolio.learn(keys, values, self._data, self._corner())
+
+    def _corner(self) -> Floats:
+        front = self._data.values[self._data.front()]
+        measured = self._data.values[self._data.is_measured]
+        return _corner(front if len(front) else measured, measured)
 
     def _prepare(self) -> None:
         """What needs exact costs: only when the first question comes is the system sure to be prepared."""
@@ -158,7 +176,28 @@ class GuidedSearch:
         beliefs = self._beliefs()
         judge = _Judge(self, beliefs)
         pool = self._improved_pool(judge, beliefs)
-        return self._batch(judge, pool, n)
+        # Exact costs leave one thing to be modelled, and what does damage is known: no breeding there.
+        n_bred = 0 if self._is_exact.any() or self._is_small else self._portfolio.n_bred(n)
+        chosen = self._batch(judge, pool, n - n_bred)
+        bred = self._bred(n_bred)
+        for part, is_bred in ((chosen, False), (bred, True)):
+            self._portfolio.chosen(self._encoding.keys(self._encoding.codes(part)), is_bred)
+        return chosen + bred
+
+    @property
+    def _is_small(self) -> bool:
+        size = self._encoding.space.size
+        return size is not None and size <= SMALL_SPACE
+
+    def _bred(self, n: int) -> list[Configuration]:
+        """Children of the best that nobody has judged."""
+        if n == 0:
+            return []
+        best = self._data.by_rank(np.flatnonzero(self._data.is_measured))[:BREEDERS]
+        rows = self._data.codes[best[np.argsort(self._data.values[best, 0], kind="stable")]]
+        children = self._new(self._variation.children(rows, 10 * n))
+        decoded = (self._encoding.space.decode(row) for row in self._rng.permutation(children))
+        return [c for c, _ in zip((c for c in decoded if self._unseen.add(c)), range(n), strict=False)]
 
     def _beliefs(self) -> dict[int, Belief]:
         rows = self._data.for_model()
@@ -170,8 +209,7 @@ class GuidedSearch:
 
     def _improved_pool(self, judge: _Judge, beliefs: dict[int, Belief]) -> Codes:
         encoding = self._encoding
-        size = encoding.space.size
-        if size is not None and size <= SMALL_SPACE:
+        if self._is_small:
             return self._new(encoding.codes(list(encoding.space.enumerate())))
         best = self._data.by_rank(np.flatnonzero(self._data.is_measured))[: self._options.pool // 2]
         parts = [self._data.codes[best], self._last_pool]
