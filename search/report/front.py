@@ -7,6 +7,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from search.report.hover import record_hover
+from search.report.labels import thin_labels
 from search.report.points import (
     Axes,
     axis_pairs,
@@ -42,6 +43,7 @@ def front_figure(run: RunView, axes: Axes | None = None) -> go.Figure:
         *member_traces(run, run.members, (x, y), *_front_style(run)),
         _ring(),
     ]
+    thin_labels(traces)
     axis_x, axis_y = axis_quantity(run, x), axis_quantity(run, y)
     return figure(joined_legend(traces), 520, xaxis=axis_x.axis(), yaxis=axis_y.axis())
 

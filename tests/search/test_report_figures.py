@@ -47,10 +47,19 @@ def test_baselines_are_labelled_and_faint_trials_are_the_others() -> None:
 
 def test_families_of_baselines_are_not_connected() -> None:
     labels = ["2 bits", "4 bits", "pruning 0.5"]
-    values = {"error_rate": 0.1, "model_bytes": 10}
-    run = run_of(ERROR_AND_SIZE, baselines=[trial_of(i, values, label=label) for i, label in enumerate(labels)])
+    values = [{"error_rate": 0.1 + 0.2 * i, "model_bytes": 10 + 3 * i} for i in range(3)]
+    run = run_of(ERROR_AND_SIZE, baselines=[trial_of(i, values[i], label=label) for i, label in enumerate(labels)])
     lines = [list(trace.text) for trace in front_figure(run).data if trace.mode == "lines+markers+text"]
     assert lines == [["2 bits", "4 bits"], ["pruning 0.5"]]
+
+
+def test_a_label_that_runs_into_another_is_left_to_hovering() -> None:
+    places = [(0.1, 1000), (0.1, 1010), (0.5, 1010), (0.5, 500)]
+    values = [{"error_rate": error, "model_bytes": size} for error, size in places]
+    run = run_of(ERROR_AND_SIZE, baselines=[trial_of(i, v, label=f"{i} bits") for i, v in enumerate(values)])
+    baselines = named(front_figure(run), "baselines, validation")
+    assert list(baselines.text) == ["3 bits", "0 bits", "", "2 bits"]  # along x; 1 bits is at 0 bits
+    assert len(baselines.hovertext) == 4
 
 
 def test_the_staircase_turns_with_the_direction_of_x() -> None:
