@@ -33,6 +33,9 @@ METRICS: Mapping[str, Metric] = {
     "dnsmos_bak": Metric("max", "DNSMOS P.835 background quality, mean opinion score, 1 to 5"),
     "dnsmos_ovr": Metric("max", "DNSMOS P.835 overall quality, mean opinion score, 1 to 5"),
     "dnsmos_p808": Metric("max", "DNSMOS P.808 overall quality, mean opinion score, 1 to 5"),
+    "pearson": Metric("max", "linear correlation of predicted with true scores, -1 to 1"),
+    "spearman": Metric("max", "rank correlation of predicted with true scores, -1 to 1"),
+    "mse": Metric("min", "mean squared error of predicted scores, in squares of a score"),
     "weight_mbytes_per_second": Metric(
         "min", "megabytes of weights fetched for a second of audio, expected over the data; each once an inference"
     ),

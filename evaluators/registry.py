@@ -42,6 +42,10 @@ SYSTEMS: Mapping[str, BuiltIn] = {
     "nsnet2_exits": BuiltIn(
         "evaluators.nsnet2.system:NsNet2Exits", "early-exiting noise suppressor, thresholds per exit (arXiv 2308.16678)"
     ),
+    "quality_predictor": BuiltIn(
+        "evaluators.quality.system:QualityPredictor",
+        "speech quality predictor, bits per activation map and per layer (arXiv 2407.04578)",
+    ),
 }
 
 _IMPORT_PATH = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")

@@ -1,0 +1,90 @@
+"""Ranges of maps, measured on calibration examples, and the start of a fine-tuning that follows from them."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from evaluators.quality.frontend import FEATURE_SCALE
+from evaluators.quality.network import QualityNet, Rounding
+from evaluators.quality.quantization import best_step, levels
+from evaluators.quality.shape import KERNEL
+from evaluators.quality.widths import FLOAT_BITS, Widths
+
+N_EXAMPLES = 24
+"""Enough for ranges, few enough for all their maps to be in memory at once."""
+_N_VALUES = 100_000
+_SMALLEST_DIFFERENCE = 1e-3
+
+
+@torch.no_grad()
+def start_of(network: QualityNet, recipe: Widths, features: Tensor, slope: float) -> tuple[QualityNet, Rounding]:
+    """A float network made ready to be fine-tuned.
+
+    Each channel of a map of one bit is split at its median: the threshold goes into the layer's bias, and the mean
+    values below and above it into the next layer's weights and bias. Maps of several bits get the step that errs least.
+
+    Args:
+        network: Trained in floating point; not changed.
+        recipe: What has few bits.
+        features: Of calibration examples.
+        slope: Of the surrogate gradient.
+    """
+    start = copy.deepcopy(network).eval()
+    layers = [*start.convolutions, *start.dense]
+    steps: list[float] = []
+    x = _input(features)
+    for k, bits in enumerate(recipe.maps):
+        y = start.pooled(functional.conv2d(x, layers[k].weight, layers[k].bias, padding=KERNEL // 2), k)
+        steps.append(best_step(_some(y), bits) if 1 < bits < FLOAT_BITS else 1.0)
+        if bits == 1:
+            y = y - _split(layers[k], layers[k + 1], y)
+        x = levels(y, bits, steps[-1]) * steps[-1]
+    return start, Rounding(recipe, tuple(steps), slope)
+
+
+@torch.no_grad()
+def map_steps(network: QualityNet, rounding: Rounding, features: Tensor) -> Mapping[str, Mapping[int, float]]:
+    """The step of each map at every number of bits, those that the network was fine-tuned with among them."""
+    found: dict[str, dict[int, float]] = {}
+    x = _input(features)
+    for k, (name, layer) in enumerate(zip(network.shape.maps, network.convolutions, strict=True)):
+        y = network.pooled(functional.conv2d(x, layer.weight, layer.bias, padding=KERNEL // 2), k)
+        sample = _some(y)
+        found[name] = {bits: best_step(sample, bits) for bits in range(2, 9)}
+        trained_bits, step = rounding.widths.maps[k], rounding.steps[k]
+        if 1 < trained_bits < FLOAT_BITS:
+            found[name][trained_bits] = step
+        x = levels(y, trained_bits, step) * step
+    return found
+
+
+def _input(features: Tensor) -> Tensor:
+    x = features[:N_EXAMPLES, None].float() * FEATURE_SCALE
+    return x.contiguous(memory_format=torch.channels_last)
+
+
+def _some(y: Tensor) -> Tensor:
+    values = y.flatten()
+    return values[:: max(1, len(values) // _N_VALUES)]
+
+
+def _split(layer: torch.nn.Module, reader: torch.nn.Module, y: Tensor) -> Tensor:
+    """Move thresholds into a layer's bias and values into its reader's weights; the thresholds, to be taken off y."""
+    channels = y.transpose(0, 1).flatten(1)
+    median = channels.median(dim=1).values
+    above = channels > median[:, None]
+    values = channels.relu()
+    n_above = above.sum(dim=1)
+    high = (values * above).sum(dim=1) / n_above.clamp_min(1)
+    low = (values * ~above).sum(dim=1) / (channels.shape[1] - n_above).clamp_min(1)
+    layer.bias -= median
+    weights = reader.weight
+    by_channel = (1, -1, *[1] * (weights.dim() - 2))
+    reader.bias += (weights * low.view(by_channel)).flatten(1).sum(dim=1)
+    weights *= (high - low).clamp_min(_SMALLEST_DIFFERENCE).view(by_channel)
+    return median.view(by_channel)

@@ -1,0 +1,149 @@
+"""Trained quality predictors, in floating point and fine-tuned with few bits, kept in the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from evaluators.data import Split
+from evaluators.progress import Silent
+from evaluators.quality.calibration import map_steps, start_of
+from evaluators.quality.examples import LabelledData
+from evaluators.quality.frontend import features_of
+from evaluators.quality.network import QualityNet, Rounding
+from evaluators.quality.rounded import Rounder
+from evaluators.quality.shape import QualityShape
+from evaluators.quality.trainer import Examples, Phase, QualityTrainer
+from evaluators.quality.training_options import TrainingOptions
+from evaluators.quality.widths import Widths
+from evaluators.speech.sound import Samples
+from evaluators.storage import settings_hash
+from evaluators.system import Context
+from evaluators.training.epochs import Files, trained_weights
+from evaluators.training.schedule import mixed_seed
+
+N_VECTORS = 2
+"""Windows that an export's test vectors are made of."""
+VERSION = 1
+"""To be raised whenever the same options give other weights or other scores."""
+
+
+@dataclass(frozen=True)
+class PreparedData:
+    """The examples of every split as features.
+
+    Attributes:
+        splits: Features and labels.
+        names: Of the examples of each split.
+        examples: A few windows of test speech, float32, shape (N_VECTORS, window_samples).
+        fingerprint: Identity of all splits.
+        training_fingerprint: Identity of what decides weights.
+        description: One line for people.
+        left_out: What could not be used.
+    """
+
+    splits: Mapping[Split, Examples]
+    names: Mapping[Split, tuple[str, ...]]
+    examples: Samples
+    fingerprint: str
+    training_fingerprint: str
+    description: str
+    left_out: str
+
+
+def prepare_data(data: LabelledData, shape: QualityShape) -> PreparedData:
+    """Turn speech into features."""
+    return PreparedData(
+        splits={
+            split: Examples(features_of(part.waveforms, shape), torch.from_numpy(part.labels.copy()))
+            for split, part in data.parts.items()
+        },
+        names={split: part.names for split, part in data.parts.items()},
+        examples=np.array(data.test.waveforms[:N_VECTORS]),
+        fingerprint=data.fingerprint,
+        training_fingerprint=data.training_fingerprint,
+        description=data.description,
+        left_out=data.left_out,
+    )
+
+
+class Networks:
+    """One network in floating point, and others fine-tuned from it when they are first asked for.
+
+    The same arguments give the same weights on the same machine and device, wherever and in which order they are asked
+    for, and whether or not a training was interrupted.
+
+    Args:
+        shape: Sizes.
+        data: Examples.
+        options: How to train.
+        context: Cache, progress and device.
+    """
+
+    def __init__(self, shape: QualityShape, data: PreparedData, options: TrainingOptions, context: Context) -> None:
+        self._shape, self._data, self._options, self._context = shape, data, options, context
+        self._rounders: dict[Widths, Rounder] = {}
+        phase = Phase(options.epochs, options.learning_rate)
+        key = self._key("float")
+        self.float_network = self._trained(_initialized(shape, data, options), phase, key, "training", context)
+        self.fingerprint = settings_hash({"version": VERSION, "data": data.fingerprint, "float": key})
+
+    def rounder(self, recipe: Widths) -> Rounder:
+        """What rounds the network of a recipe, trained unless it is in the cache.
+
+        Raises:
+            EvaluationError: If the training fails.
+        """
+        if recipe not in self._rounders:
+            network, rounding = self._fine_tuned(recipe)
+            steps = map_steps(network, rounding, self._data.splits["calibration"].features)
+            self._rounders[recipe] = Rounder(network, steps)
+        return self._rounders[recipe]
+
+    def _fine_tuned(self, recipe: Widths) -> tuple[QualityNet, Rounding]:
+        calibration = self._data.splits["calibration"].features
+        start, rounding = start_of(self.float_network, recipe, calibration, self._options.surrogate_slope)
+        if recipe.is_float:
+            return start, rounding
+        phase = Phase(self._options.fine_tuning_epochs, self._options.fine_tuning_rate, rounding)
+        # A worker has nobody to show progress to, and a search shows its own.
+        quiet = replace(self._context, progress=Silent())
+        key = self._key({"maps": recipe.maps, "weights": recipe.weights})
+        return self._trained(start, phase, key, "fine-tuning", quiet), rounding
+
+    def _trained(self, start: QualityNet, phase: Phase, key: str, label: str, context: Context) -> QualityNet:
+        splits, options = self._data.splits, self._options
+        folder = context.cache / "quality" / "networks" / key
+        weights = trained_weights(
+            lambda: QualityTrainer(start, splits["train"], splits["validation"], options, phase, context.device),
+            phase.n_epochs,
+            Files(folder / "weights.safetensors", folder / "checkpoint.safetensors", key),
+            context.progress,
+            context.device,
+            context.fresh,
+            label,
+        )
+        network = QualityNet(self._shape)
+        network.load_state_dict(weights)
+        return network.eval().requires_grad_(False)
+
+    def _key(self, which: object) -> str:
+        training = self._options.model_dump(exclude={"fine_tuned_map_bits", "fine_tuned_weight_bits"})
+        shape = {**vars(self._shape), "channels": list(self._shape.channels)}
+        data = self._data.training_fingerprint
+        return settings_hash({"version": VERSION, "data": data, "shape": shape, "training": training, "net": which})
+
+
+def _initialized(shape: QualityShape, data: PreparedData, options: TrainingOptions) -> QualityNet:
+    """Random weights; the first score of a network is the mean label."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(mixed_seed(options.seed, -1))
+        network = QualityNet(shape, options.dropout)
+    labels: Tensor = data.splits["train"].labels
+    with torch.no_grad():
+        network.dense[-1].bias.fill_(labels.mean())
+    return network

@@ -1,0 +1,153 @@
+"""Few bits: integers that stand for weights and maps, and bit masks that give the same scores."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+from evaluators.quality.bit_strings import pack_integers, unpack_integers
+from evaluators.quality.calibration import map_steps, start_of
+from evaluators.quality.evaluation import scores_of
+from evaluators.quality.network import QualityNet, Rounding
+from evaluators.quality.packed import PackedNet, is_packable
+from evaluators.quality.quantization import best_step, levels, quantize_weights, trained_map
+from evaluators.quality.rounded import Rounder, input_of, run_convolution, run_rounded
+from evaluators.quality.trainer import predicted
+from evaluators.quality.widths import Widths
+from tests.evaluators.quality.quality_cases import TINY, features, network
+
+FLOAT = Widths.uniform(TINY, 32, 32)
+BINARY = Widths.uniform(TINY, 1, 32)
+
+
+def binarized(seed: int = 0) -> tuple[QualityNet, Rounding]:
+    """Maps split at their medians: about half of their bits are set."""
+    return start_of(network(seed=seed), BINARY, features(6), 1.0)
+
+
+def rounder_of(net: QualityNet, rounding: Rounding) -> Rounder:
+    return Rounder(net, map_steps(net, rounding, features(6)))
+
+
+def test_weights_by_hand() -> None:
+    weights = torch.tensor([[0.6, -0.2, 0.0, 0.7], [-2.0, 1.0, 1.0, 0.0]])
+    integers, scale = quantize_weights(weights, 1)
+    assert integers.tolist() == [[1, -1, 1, 1], [-1, 1, 1, 1]]
+    assert scale.tolist() == pytest.approx([0.375, 1.0])
+    integers, scale = quantize_weights(torch.tensor([[7.0, -3.0, 1.0, 0.0]]), 4)
+    assert integers.tolist() == [[7, -3, 1, 0]]
+    assert scale.tolist() == [1.0]
+
+
+@pytest.mark.parametrize("bits", range(1, 9))
+def test_more_bits_never_err_more(bits: int) -> None:
+    weights = network().convolutions[1].weight
+    errors = []
+    for b in (bits, min(bits + 1, 8)):
+        integers, scale = quantize_weights(weights, b)
+        assert integers.abs().max() <= max(2 ** (b - 1) - 1, 1)
+        errors.append((integers * scale.view(-1, 1, 1, 1) - weights).square().sum().item())
+    assert errors[1] <= errors[0]
+
+
+def test_map_levels_by_hand() -> None:
+    x = torch.tensor([-1.0, 0.0, 0.1, 0.9, 5.0])
+    assert levels(x, 1, 1.0).tolist() == [0, 0, 1, 1, 1]
+    assert levels(x, 2, 0.5).tolist() == [0, 0, 0, 2, 3]
+    assert levels(x, 32, 1.0).tolist() == x.relu().tolist()
+
+
+def test_the_surrogate_gradient_is_the_published_one() -> None:
+    x = torch.tensor([-1.0, 0.0, 3.0], requires_grad=True)
+    trained_map(x, 1, 1.0, slope=2.0).sum().backward()  # type: ignore[no-untyped-call]
+    assert x.grad is not None
+    # 1 / (2 |x| + 1)^2
+    assert x.grad.tolist() == pytest.approx([1 / 9, 1.0, 1 / 49])
+
+
+def test_the_best_step_beats_others() -> None:
+    x = torch.rand(1000, generator=torch.Generator().manual_seed(0)) ** 3
+    best = best_step(x, 3)
+
+    def error(step: float) -> float:
+        return (levels(x, 3, step) * step - x).square().mean().item()
+
+    assert error(best) <= min(error(best * factor) for factor in (0.5, 0.8, 1.25, 2.0))
+
+
+def test_rounding_to_32_bits_changes_nothing() -> None:
+    net = network()
+    start, rounding = start_of(net, FLOAT, features(6), 1.0)
+    rounder = rounder_of(start, rounding)
+    found = run_rounded(rounder.rounded(FLOAT), features(9))
+    torch.testing.assert_close(found, predicted(net, features(9)), atol=1e-5, rtol=1e-5)
+
+
+def test_the_rounded_network_is_the_one_that_is_trained() -> None:
+    recipe = Widths((1, 3, 32, 1), (2, 3, 32, 4, 2, 32, 3))
+    net, rounding = start_of(network(), recipe, features(6), 1.0)
+    found = run_rounded(rounder_of(net, rounding).rounded(recipe), features(20))
+    expected = predicted(net, features(20), rounding)
+    # Sums in another order: a value may fall on the other side of a step, but hardly any does.
+    assert (found - expected).abs().median() < 1e-5
+
+
+def test_a_split_map_is_on_for_half_of_its_values() -> None:
+    net, rounding = binarized()
+    layer = rounder_of(net, rounding).layer(0, 32, 1 / 32)
+    x = run_convolution(layer, input_of(features(6)), 1, 1.0, is_last=False)
+    share = x.mean(dim=(0, 2, 3))
+    assert set(x.unique().tolist()) == {0, 1}
+    assert share.tolist() == pytest.approx([0.5] * 8, abs=0.01)
+
+
+@pytest.mark.parametrize("weight_bits", [1, 2, 5, 8])
+def test_bit_masks_give_the_maps_and_scores_of_the_measured_network_exactly(weight_bits: int) -> None:
+    net, rounding = binarized(seed=weight_bits)
+    widths = Widths.uniform(TINY, 1, weight_bits)
+    rounded = rounder_of(net, rounding).rounded(widths)
+    assert is_packable(rounded)
+    packed = PackedNet(rounded)
+    x = input_of(features(5, seed=3))
+    maps = []
+    for k, layer in enumerate(rounded.convolutions):
+        x = run_convolution(layer, x, 1, 1.0, k == 3)
+        maps.append(x)
+    scores = run_rounded(rounded, features(5, seed=3))
+    for i, clip in enumerate(features(5, seed=3).numpy()):
+        for mask, expected in zip(packed.masks(clip), maps, strict=True):
+            bits = np.unpackbits(mask, axis=2, bitorder="little")[..., : expected.shape[1]]
+            np.testing.assert_array_equal(bits, expected[i].permute(1, 2, 0).numpy())
+        assert packed.score(clip) == scores[i].item()
+
+
+def test_what_is_not_binary_has_no_bit_masks() -> None:
+    net, rounding = binarized()
+    rounder = rounder_of(net, rounding)
+    for widths in (Widths.uniform(TINY, 2, 8), BINARY):
+        with pytest.raises(ValueError, match="one bit"):
+            PackedNet(rounder.rounded(widths))
+
+
+def test_candidates_do_not_depend_on_their_company() -> None:
+    net, rounding = start_of(network(), FLOAT, features(6), 1.0)
+    rounder = rounder_of(net, rounding)
+    wanted = [Widths((a, b, 8, 3), (c, 8, 4, 4, 8, 8, 8)) for a, b, c in itertools.product((2, 8), (4, 32), (3, 8))]
+    together = scores_of(rounder, wanted, features(20))
+    for widths in wanted:
+        alone = scores_of(rounder_of(net, rounding), [widths], features(20))[widths]
+        assert together[widths].tolist() == alone.tolist()
+    assert len({tuple(scores.tolist()) for scores in together.values()}) == len(wanted)
+
+
+@pytest.mark.parametrize("bits", range(1, 9))
+def test_packed_integers_come_back(bits: int) -> None:
+    rng = np.random.default_rng(bits)
+    limit = 1 << (bits - 1)
+    values = rng.choice([-1, 1], 37) if bits == 1 else rng.integers(-limit, limit, 37)
+    packed = pack_integers(values, bits)
+    assert packed.nbytes == -(-37 * bits // 8)
+    assert unpack_integers(packed, bits, 37).tolist() == values.tolist()
