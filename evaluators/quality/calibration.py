@@ -34,7 +34,7 @@ def start_of(network: QualityNet, recipe: Widths, features: Tensor, slope: float
         features: Of calibration examples.
         slope: Of the surrogate gradient.
     """
-    start = copy.deepcopy(network).eval()
+    start = copy.deepcopy(network).requires_grad_(True)
     layers = [*start.convolutions, *start.dense]
     steps: list[float] = []
     x = _input(features)

@@ -117,7 +117,7 @@ class PackedNet:
             pooled |= np.bitwise_or.reduce(bits, axis=(0, 1))
             return
         n_rows, n_columns = len(bits) // POOL, pooled.shape[1]
-        windows = bits[: n_rows * POOL, : n_columns * POOL].reshape(n_rows, POOL, n_columns, POOL, -1)
+        windows = bits[: n_rows * POOL, : n_columns * POOL].reshape(n_rows, POOL, n_columns, POOL, bits.shape[2])
         found = np.bitwise_or.reduce(windows, axis=(1, 3))
         pooled[start // POOL : start // POOL + n_rows] = found
 

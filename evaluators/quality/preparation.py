@@ -127,7 +127,7 @@ class Networks:
             context.fresh,
             label,
         )
-        network = QualityNet(self._shape)
+        network = QualityNet(self._shape, options.dropout)
         network.load_state_dict(weights)
         return network.eval().requires_grad_(False)
 

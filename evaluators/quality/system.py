@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from cost_models import Workload, workload_costs
+from evaluators.illustrations import Illustration, Predictions
 from evaluators.metrics import METRICS, Metric
 from evaluators.quality.label_options import LabelOptions
 from evaluators.quality.recipes import recipe_of
@@ -120,6 +121,16 @@ class QualityPredictor:
         chosen = [Widths.uniform(self._shape, *bits).configuration(self._shape) for bits in _REFERENCES.values()]
         measured = zip(_REFERENCES, chosen, self.evaluate(chosen, split), strict=True)
         return [Reference(label, found, self._all_costs(configuration)) for label, configuration, found in measured]
+
+    def illustrate(self, configurations: Sequence[Configuration]) -> Sequence[Illustration]:
+        """Predicted against true scores of the test clips."""
+        data = self._data.splits["test"]
+        names, true = self._data.names["test"], data.labels.tolist()
+        found = self._predict(configurations, "test", len(data))
+        return [
+            Predictions("speakers and noises never trained on", "wide-band PESQ", true, scores.tolist(), names, k)
+            for k, scores in enumerate(found)
+        ]
 
     def costs(self, configuration: Configuration) -> Mapping[str, float]:
         """Memory of all maps and weights as the paper counts it; products and conditional sums apart."""

@@ -8,8 +8,8 @@ from torch import Tensor
 from evaluators.quality.network import QualityNet
 from evaluators.quality.shape import QualityShape
 
-TINY = QualityShape(channels=(8, 12, 8, 16), hidden=8, n_bands=19, hop_samples=2000)
-"""40 frames of 19 bands: odd sizes on the way down, and a map of twelve channels."""
+TINY = QualityShape(channels=(8, 12, 8, 16), hidden=8, n_bands=19, hop_samples=1970)
+"""41 frames of 19 bands: odd sizes on the way down, and a map of twelve channels."""
 
 
 def network(shape: QualityShape = TINY, seed: int = 0) -> QualityNet:

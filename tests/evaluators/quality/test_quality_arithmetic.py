@@ -7,6 +7,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from quality_cases import TINY, features, network
 
 from evaluators.quality.bit_strings import pack_integers, unpack_integers
 from evaluators.quality.calibration import map_steps, start_of
@@ -17,7 +18,6 @@ from evaluators.quality.quantization import best_step, levels, quantize_weights,
 from evaluators.quality.rounded import Rounder, input_of, run_convolution, run_rounded
 from evaluators.quality.trainer import predicted
 from evaluators.quality.widths import Widths
-from tests.evaluators.quality.quality_cases import TINY, features, network
 
 FLOAT = Widths.uniform(TINY, 32, 32)
 BINARY = Widths.uniform(TINY, 1, 32)
