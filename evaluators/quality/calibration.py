@@ -6,7 +6,7 @@ import copy
 from collections.abc import Mapping
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from evaluators.quality.frontend import FEATURE_SCALE
@@ -19,6 +19,7 @@ N_EXAMPLES = 24
 """Enough for ranges, few enough for all their maps to be in memory at once."""
 _N_VALUES = 100_000
 _SMALLEST_DIFFERENCE = 1e-3
+Weighted = nn.Conv2d | nn.Linear
 
 
 @torch.no_grad()
@@ -35,7 +36,7 @@ def start_of(network: QualityNet, recipe: Widths, features: Tensor, slope: float
         slope: Of the surrogate gradient.
     """
     start = copy.deepcopy(network).requires_grad_(True)
-    layers = [*start.convolutions, *start.dense]
+    layers = start.layers
     steps: list[float] = []
     x = _input(features)
     for k, bits in enumerate(recipe.maps):
@@ -52,7 +53,8 @@ def map_steps(network: QualityNet, rounding: Rounding, features: Tensor) -> Mapp
     """The step of each map at every number of bits, those that the network was fine-tuned with among them."""
     found: dict[str, dict[int, float]] = {}
     x = _input(features)
-    for k, (name, layer) in enumerate(zip(network.shape.maps, network.convolutions, strict=True)):
+    for k, name in enumerate(network.shape.maps):
+        layer = network.layers[k]
         y = network.pooled(functional.conv2d(x, layer.weight, layer.bias, padding=KERNEL // 2), k)
         sample = _some(y)
         found[name] = {bits: best_step(sample, bits) for bits in range(2, 9)}
@@ -73,7 +75,7 @@ def _some(y: Tensor) -> Tensor:
     return values[:: max(1, len(values) // _N_VALUES)]
 
 
-def _split(layer: torch.nn.Module, reader: torch.nn.Module, y: Tensor) -> Tensor:
+def _split(layer: Weighted, reader: Weighted, y: Tensor) -> Tensor:
     """Move thresholds into a layer's bias and values into its reader's weights; the thresholds, to be taken off y."""
     channels = y.transpose(0, 1).flatten(1)
     median = channels.median(dim=1).values
@@ -82,9 +84,14 @@ def _split(layer: torch.nn.Module, reader: torch.nn.Module, y: Tensor) -> Tensor
     n_above = above.sum(dim=1)
     high = (values * above).sum(dim=1) / n_above.clamp_min(1)
     low = (values * ~above).sum(dim=1) / (channels.shape[1] - n_above).clamp_min(1)
-    layer.bias -= median
+    _bias(layer).sub_(median)
     weights = reader.weight
     by_channel = (1, -1, *[1] * (weights.dim() - 2))
-    reader.bias += (weights * low.view(by_channel)).flatten(1).sum(dim=1)
-    weights *= (high - low).clamp_min(_SMALLEST_DIFFERENCE).view(by_channel)
+    _bias(reader).add_((weights * low.view(by_channel)).flatten(1).sum(dim=1))
+    weights.mul_((high - low).clamp_min(_SMALLEST_DIFFERENCE).view(by_channel))
     return median.view(by_channel)
+
+
+def _bias(layer: Weighted) -> Tensor:
+    assert layer.bias is not None
+    return layer.bias

@@ -48,7 +48,8 @@ def _features(waveforms: Tensor, shape: QualityShape) -> Tensor:
     spectrum = torch.fft.rfft(frames * window) / (window.sum() / 2)
     power = spectrum.abs().square() @ torch.from_numpy(mel_filters(shape.n_bands)).T
     levels = 10 * power.clamp_min(_SMALLEST_POWER).log10()
-    return ((levels - CENTRE_DB) / STEP_DB).round().clamp(-128, 127).to(torch.int8)
+    features: Tensor = ((levels - CENTRE_DB) / STEP_DB).round().clamp(-128, 127)
+    return features.to(torch.int8)
 
 
 @lru_cache(maxsize=8)
@@ -67,4 +68,5 @@ def mel_filters(n_bands: int) -> NDArray[np.float32]:
     low, centre, high = corners[:-2, None], corners[1:-1, None], corners[2:, None]
     rising = (bins - centre) / np.maximum(centre - low, width)
     falling = (centre - bins) / np.maximum(high - centre, width)
-    return np.maximum(0, 1 + np.minimum(rising, falling)).astype(np.float32)
+    filters: NDArray[np.float32] = np.maximum(0, 1 + np.minimum(rising, falling)).astype(np.float32)
+    return filters

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -57,17 +58,22 @@ class QualityNet(nn.Module):
         chosen = rounding or Rounding(Widths.uniform(self.shape, 32, 32), (1.0,) * len(self.shape.maps), 1.0)
         x = features[:, None].float() * FEATURE_SCALE
         x = x.contiguous(memory_format=torch.channels_last)
-        for k, layer in enumerate(self.convolutions):
+        for k, layer in enumerate(self.layers[: len(self.convolutions)]):
             weights = trained_weights_of(layer.weight, chosen.widths.weights[k])
             x = self.pooled(functional.conv2d(x, weights, layer.bias, padding=KERNEL // 2), k)
             x = trained_map(x, chosen.widths.maps[k], chosen.steps[k], chosen.slope)
             if k + 1 < len(self.convolutions):
                 x = functional.dropout(x, self.dropout, self.training)
         x = x.flatten(1)
-        for layer, bits in zip(self.dense, chosen.widths.weights[len(self.convolutions) :], strict=True):
-            x = functional.linear(x, trained_weights_of(layer.weight, bits), layer.bias)
-            x = x if layer is self.dense[-1] else x.relu()
+        for k, layer in enumerate(self.layers[len(self.convolutions) :], len(self.convolutions)):
+            x = functional.linear(x, trained_weights_of(layer.weight, chosen.widths.weights[k]), layer.bias)
+            x = x if layer is self.layers[-1] else x.relu()
         return x[:, 0]
+
+    @property
+    def layers(self) -> list[nn.Conv2d | nn.Linear]:
+        """All layers with weights, in order."""
+        return [cast("nn.Conv2d | nn.Linear", layer) for layer in (*self.convolutions, *self.dense)]
 
     def pooled(self, x: Tensor, k: int) -> Tensor:
         """The output of a convolution, pooled as its map will be."""

@@ -6,7 +6,7 @@ that no map is ever there before pooling.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -142,10 +142,11 @@ def _tables(weights: NDArray[np.int16]) -> NDArray[np.int16]:
     padded = np.pad(weights, ((0, 0), (0, -n_channels % 8), (0, 0)))
     groups = padded.reshape(taps, -1, _BITS_AT_ONCE, n_outputs)
     patterns = ((np.arange(_PATTERNS)[:, None] >> np.arange(_BITS_AT_ONCE)) & 1).astype(np.int16)
-    return np.einsum("pb,tgbo->tgpo", patterns, groups)
+    tables: NDArray[np.int16] = np.einsum("pb,tgbo->tgpo", patterns, groups)
+    return tables
 
 
-def _padded_rows(image: NDArray[np.generic], start: int, stop: int) -> NDArray[np.generic]:
+def _padded_rows(image: NDArray[Any], start: int, stop: int) -> NDArray[Any]:
     """Rows of an image with one row more on either side, and a column; zeros outside."""
     height = len(image)
     rows = image[max(start - 1, 0) : stop + 1]

@@ -145,5 +145,5 @@ def _initialized(shape: QualityShape, data: PreparedData, options: TrainingOptio
         network = QualityNet(shape, options.dropout)
     labels: Tensor = data.splits["train"].labels
     with torch.no_grad():
-        network.dense[-1].bias.fill_(labels.mean())
+        torch.nn.init.constant_(network.dense[-1].bias, labels.mean().item())  # type: ignore[arg-type]
     return network

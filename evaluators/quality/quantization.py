@@ -90,7 +90,7 @@ def best_step(x: Tensor, bits: int) -> float:
     if not len(positive):
         return 1.0
     largest = positive.max().item()
-    candidates = [largest * share / (2**bits - 1) for share in torch.linspace(0.05, 1.0, _N_STEPS_TRIED).tolist()]
+    candidates = [float(largest * k / _N_STEPS_TRIED / (2**bits - 1)) for k in range(3, _N_STEPS_TRIED + 1)]
     errors = [(levels(positive, bits, step) * step - positive).square().mean().item() for step in candidates]
     return candidates[errors.index(min(errors))]
 

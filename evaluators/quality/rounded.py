@@ -75,7 +75,8 @@ class Rounder:
         name = self._network.shape.layers[k]
         key = (name, bits, input_step)
         if key not in self._kept:
-            module = [*self._network.convolutions, *self._network.dense][k]
+            module = self._network.layers[k]
+            assert module.bias is not None
             integers, scale = quantize_weights(module.weight, bits)
             self._kept[key] = RoundedLayer(name, integers, scale * input_step, module.bias.detach(), bits)
         return self._kept[key]

@@ -24,6 +24,7 @@ from spaces import Configuration, KnobGroup, Options
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from torch import Tensor
 
     from evaluators.quality.exported import QualityScorer
     from evaluators.quality.preparation import Networks, PreparedData
@@ -169,7 +170,7 @@ class QualityPredictor:
         for widths in wanted:
             groups.setdefault(recipe_of(widths, self._training), []).append(widths)
         with one_thread():
-            found = {}
+            found: dict[Widths, Tensor] = {}
             for recipe, members in groups.items():
                 found |= scores_of(self._networks.rounder(recipe), members, features)
         return [found[widths].numpy() for widths in wanted]

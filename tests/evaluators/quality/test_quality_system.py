@@ -201,7 +201,7 @@ def test_a_feature_is_the_level_of_a_band() -> None:
     weight = mel_filters(32)[:, 40].max()
     # The window's neighbouring bins add to the peak: between 0 and 1.8 dB above the triangle's weight.
     assert 10 * np.log10(weight) - 0.3 <= level * 0.4 - 48.8 <= 10 * np.log10(weight) + 1.8
-    assert found[1].unique().tolist() == [-128]
+    assert (found[1] == -128).all()
     assert level - found[2, 60].max().item() == 50  # 20 dB in steps of 0.4
 
 
