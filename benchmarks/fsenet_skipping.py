@@ -51,9 +51,9 @@ def measure(n_seconds: float) -> dict[str, dict[str, float]]:
     for ratio in RATIOS:
         ratios = (ratio,) * len(network.blocks)
         rules = Rules(network, "dynamic", part.x, part.is_frame)
-        of_blocks = rules.of(ratios)
+        pruned = rules.of(ratios)
         (masked,) = run_pruned(network, [ratios], rules, x, is_frame)
-        stream = StreamingFsenet(network, of_blocks)
+        stream = StreamingFsenet(pruned.network, pruned.rules)
         with one_thread():
             started = time.perf_counter()
             gains = np.stack([stream.mask(frame) for frame in spectra])

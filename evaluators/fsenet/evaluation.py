@@ -12,7 +12,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from evaluators.enhancement.utterances import Utterance
 from evaluators.fsenet.folded import FoldedFsenet
-from evaluators.fsenet.inference import Ratios, Rules, run_pruned
+from evaluators.fsenet.inference import Fixed, Ratios, Rules, run_pruned
 from evaluators.fsenet.network import features
 from evaluators.fsenet.preparation import PreparedFsenet
 from evaluators.fsenet.pruning import Method, Pruning
@@ -98,7 +98,8 @@ class Enhancer:
         network, part = self._prepared.gated[target], self._calibration
         always = torch.ones(network.shape.bottleneck, dtype=torch.bool)
         whole: Ratios = (0.0,) * len(network.blocks)
-        (pruned,) = run_pruned(network, [whole], lambda prefix, x: Rule(0.0, always), part.x, part.is_frame)
+        as_trained = Fixed(network, [Rule(0.0, always)] * len(network.blocks))
+        (pruned,) = run_pruned(network, [whole], as_trained, part.x, part.is_frame)
         return sum(map(sum, pruned.n_kept)) / (
             int(part.is_frame.sum()) * network.shape.bottleneck * len(network.blocks)
         )

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from evaluators.enhancement.export import LOG_POWER, N_TEST_FRAMES, framing, write_network
 from evaluators.fsenet.folded import FoldedFsenet
-from evaluators.fsenet.inference import Pruned, run_pruned
+from evaluators.fsenet.inference import Fixed
 from evaluators.fsenet.network import features
 from evaluators.fsenet.pruning import Pruning
 from evaluators.fsenet.rules import Rule
@@ -23,9 +23,7 @@ from evaluators.speech.stft import spectrum
 _FEATURES = {"log_power": LOG_POWER, "magnitude": "magnitude"}
 
 
-def export_fsenet(
-    network: FoldedFsenet, pruning: Pruning, rules: Sequence[Rule], clip: EvaluationClip, directory: Path
-) -> None:
+def export_fsenet(pruned: Fixed, pruning: Pruning, clip: EvaluationClip, directory: Path) -> None:
     """Write `weights.safetensors`, `network.json` and `test_vectors.safetensors`.
 
     `weights.safetensors`: float32, batch norms folded, in PyTorch's layout; of each block `expand`, `taps` (the
@@ -36,12 +34,12 @@ def export_fsenet(
     block keeps in each frame.
 
     Args:
-        network: The network that is pruned.
+        pruned: The network and its rules.
         pruning: What was asked for.
-        rules: Of its blocks, in order.
         clip: Where the test vectors come from.
         directory: An existing folder.
     """
+    network, rules = pruned.network, pruned.rules
     shape = network.shape
     blocks = [
         {"name": name, "dilation": dilation, "ratio": ratio, "kept_above_score": rule.threshold}
@@ -53,7 +51,7 @@ def export_fsenet(
         "pruning": {"method": pruning.method, "trained_for_kept_share": pruning.target},
         "blocks": blocks,
     }
-    write_network(directory, pruned_weights(network, rules), description, _vectors(network, rules, clip))
+    write_network(directory, pruned_weights(network, rules), description, _vectors(pruned, clip))
 
 
 def pruned_weights(network: FoldedFsenet, rules: Sequence[Rule]) -> dict[str, Tensor]:
@@ -74,23 +72,12 @@ def pruned_weights(network: FoldedFsenet, rules: Sequence[Rule]) -> dict[str, Te
     return weights
 
 
-def _vectors(network: FoldedFsenet, rules: Sequence[Rule], clip: EvaluationClip) -> dict[str, Any]:
+def _vectors(pruned: Fixed, clip: EvaluationClip) -> dict[str, Any]:
     spectra = spectrum(torch.tensor(clip.noisy))[:N_TEST_FRAMES]
-    x = features(spectra, network.shape.features)[None]
-    is_frame = torch.ones(x.shape[:2], dtype=torch.bool)
-    kept: list[Tensor] = []
-
-    def chosen(prefix: tuple[float, ...], x: Tensor) -> Rule:
-        k = len(prefix) - 1
-        found = rules[k].kept(network.blocks[k], x)
-        kept.append(found.expand(x.shape)[0])
-        return rules[k]
-
-    pruned: Pruned
-    (pruned,) = run_pruned(network, [(0.0,) * len(network.blocks)], chosen, x, is_frame)
+    gains, kept = pruned.run(features(spectra, pruned.network.shape.features))
     return {
         "real": spectra.real.numpy().copy(),
         "imaginary": spectra.imag.numpy().copy(),
-        "gains": pruned.mask[0].numpy(),
+        "gains": gains.numpy(),
         "kept": np.stack([k.numpy() for k in kept]).astype(np.uint8),
     }

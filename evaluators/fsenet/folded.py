@@ -42,6 +42,7 @@ class FoldedBlock:
         gate: Scores the channels.
         dilation: Frames between two taps.
         is_causal: The last tap is at the current frame.
+        trained: The same block with its norms.
     """
 
     expand: Layer
@@ -51,6 +52,7 @@ class FoldedBlock:
     gate: Gate
     dilation: int
     is_causal: bool
+    trained: Block
 
     def residual(self, x: Tensor, is_frame: Tensor | None = None) -> Tensor:
         """What the block adds to its input when nothing is pruned.
@@ -69,6 +71,26 @@ class FoldedBlock:
         """Scores of the channels, of the shape of x."""
         scores: Tensor = self.gate(x if is_frame is None else x * is_frame[..., None])
         return scores
+
+    @torch.no_grad()
+    def settled(self, x: Tensor, is_frame: Tensor) -> FoldedBlock:
+        """The block with norms that go by what it hears here, not by what it heard in training.
+
+        Where earlier blocks keep more or fewer channels than in training, the moments of all that follows change; norms
+        by the old ones would shift and stretch every channel.
+
+        Args:
+            x: Its input on calibration data, shape (n_sequences, n_frames, bottleneck).
+            is_frame: Which frames there are, shape (n_sequences, n_frames).
+        """
+        block = self.trained
+        raw = block.expand(x)
+        first = _affine(block.expand_norm.norm, raw[is_frame])
+        hidden = torch.addcmul(first.offset, raw, first.scale).relu_()
+        if not self.is_causal:
+            hidden *= is_frame[..., None]
+        second = _affine(block.taps_norm.norm, depthwise(hidden, block.taps, self.dilation, self.is_causal)[is_frame])
+        return _folded_block(block, self.gate, first, second)
 
 
 @dataclass(frozen=True)
@@ -100,19 +122,9 @@ def folded(network: ConvFsenet) -> FoldedFsenet:
     for block, gate in zip(network.blocks, network.gates, strict=True):
         assert isinstance(block, Block)
         assert isinstance(gate, Gate)
-        scale, offset = _affine(block.expand_norm.norm)
-        taps_scale, taps_offset = _affine(block.taps_norm.norm)
-        blocks.append(
-            FoldedBlock(
-                Layer(block.expand.weight * scale[:, None], offset),
-                block.taps * taps_scale,
-                taps_offset,
-                _layer(block.contract),
-                gate.requires_grad_(False),
-                block.dilation,
-                block.is_causal,
-            )
-        )
+        gate.requires_grad_(False)
+        first, second = _affine(block.expand_norm.norm), _affine(block.taps_norm.norm)
+        blocks.append(_folded_block(block, gate, first, second))
     return FoldedFsenet(network.shape, _layer(network.front), tuple(blocks), _layer(network.back))
 
 
@@ -120,9 +132,33 @@ def _layer(linear: nn.Linear) -> Layer:
     return Layer(linear.weight.detach(), linear.bias.detach())
 
 
-def _affine(norm: nn.BatchNorm1d) -> tuple[Tensor, Tensor]:
-    """What a norm multiplies with and adds."""
-    assert norm.running_mean is not None
-    assert norm.running_var is not None
-    scale = norm.weight / (norm.running_var + norm.eps).sqrt()
-    return scale, norm.bias - scale * norm.running_mean
+@dataclass(frozen=True)
+class _Affine:
+    """What a norm multiplies with, and what it adds then."""
+
+    scale: Tensor
+    offset: Tensor
+
+
+def _affine(norm: nn.BatchNorm1d, heard: Tensor | None = None) -> _Affine:
+    """A norm by what it heard in training, or by what it hears here, shape (n_frames, n_channels)."""
+    mean, variance = norm.running_mean, norm.running_var
+    if heard is not None:
+        variance, mean = torch.var_mean(heard, dim=0, correction=0)
+    assert mean is not None
+    assert variance is not None
+    scale = norm.weight.detach() / (variance + norm.eps).sqrt()
+    return _Affine(scale, norm.bias.detach() - scale * mean)
+
+
+def _folded_block(block: Block, gate: Gate, first: _Affine, second: _Affine) -> FoldedBlock:
+    return FoldedBlock(
+        Layer(block.expand.weight.detach() * first.scale[:, None], first.offset),
+        block.taps.detach() * second.scale,
+        second.offset,
+        _layer(block.contract),
+        gate,
+        block.dilation,
+        block.is_causal,
+        block,
+    )

@@ -155,7 +155,7 @@ class ConvFsenetSystem:
         clips = self._bench.data.evaluation["test"]
         prunings = [self._pruning(configuration) for configuration in configurations]
         with one_thread():
-            return illustrate_prunings(self._prepared, self._enhancer, clips, prunings)
+            return illustrate_prunings(self._enhancer, clips, prunings)
 
     def costs(self, configuration: Configuration) -> Mapping[str, float]:
         """None beside those of the workload."""
@@ -170,9 +170,8 @@ class ConvFsenetSystem:
         from evaluators.fsenet.export import export_fsenet
 
         chosen = self._pruning(configuration)
-        network = self._prepared.network(chosen.method, chosen.target)
-        rules = self._enhancer.rules(chosen.method, chosen.target).of(chosen.ratios)
-        export_fsenet(network, chosen, rules, self._bench.data.evaluation["test"][0], directory)
+        found = self._enhancer.rules(chosen.method, chosen.target).of(chosen.ratios)
+        export_fsenet(found, chosen, self._bench.data.evaluation["test"][0], directory)
 
     def _uniform(self, method: Method, ratio: float) -> Configuration:
         """One ratio in all blocks."""

@@ -11,8 +11,9 @@ from evaluators.fsenet.network import ConvFsenet, features
 from evaluators.fsenet.shape import FsenetShape
 from evaluators.fsenet.training_options import TrainingOptions
 from evaluators.speech.mixtures import TrainingExamples
+from evaluators.speech.stft import spectrum
 from evaluators.training.schedule import mixed_seed
-from evaluators.training.spectral_loss import frame_losses, prepare_batch
+from evaluators.training.spectral_loss import frame_losses, noise_losses, prepare_batch
 from evaluators.training.updates import UpdateTrainer, seeded
 
 GATES = "gates."
@@ -71,7 +72,8 @@ class PhaseTrainer(UpdateTrainer[ConvFsenet]):
     def _update(self, number: int) -> dict[str, float]:
         options, phase = self._options, self._phase
         heard = phase.first_update + number
-        spectra, targets = prepare_batch(self._batch(heard), self._device)
+        examples = self._batch(heard)
+        spectra, targets = prepare_batch(examples, self._device)
         x = features(spectra, self.network.shape.features)
         figures: dict[str, float] = {}
         penalty = torch.zeros(())
@@ -84,6 +86,9 @@ class PhaseTrainer(UpdateTrainer[ConvFsenet]):
             penalty = options.target_weight * (gated.kept - phase.target).square().mean()
             figures["kept"] = gated.kept.mean().item()
         loss = frame_losses(mask, targets).mean()
+        if options.noise_weight > 0:
+            clean = spectrum(torch.from_numpy(examples.clean).to(self._device))
+            penalty = penalty + options.noise_weight * noise_losses(mask, spectra, clean).mean()
         self._step(loss + penalty, number / (phase.n_epochs * options.updates_per_epoch))
         return {"loss": loss.item(), **figures}
 

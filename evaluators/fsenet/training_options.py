@@ -18,6 +18,9 @@ class TrainingOptions(UpdateOptions):
     gate_epochs: int = Field(default=10, ge=1, description="of network and gates, from the dense network on")
     learning_rate: float = Field(default=0.004, gt=0.0, description="peak of the learning rate, for the dense network")
     gate_learning_rate: float = Field(default=0.002, gt=0.0, description="the same for network and gates")
+    noise_weight: float = Field(
+        default=0.0, ge=0.0, description="of the logarithm of noise over speech, beside the compressed spectral loss"
+    )
     target_weight: float = Field(
         default=5.0, gt=0.0, description="of the squared distance of the share of channels kept from its target"
     )

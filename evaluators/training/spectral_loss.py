@@ -24,6 +24,8 @@ SMALLEST_GAIN = 1e-5
 """-100 dB: keeps the gradient of the compression finite."""
 SMALLEST_PRODUCT = 1e-12
 """Of two magnitudes, where their phases are still compared."""
+SMALLEST_RATIO = 1e-3
+"""Of the powers of noise and speech: -30 dB and less is clean."""
 QUIETEST_DBFS = SILENCE_DBFS + 20
 """A crop that falls into a pause is no louder than this, lest its noise be blown up."""
 
@@ -66,6 +68,22 @@ def prepare_batch(batch: Batch, device: torch.device | str) -> tuple[Tensor, Tar
     gains = torch.from_numpy(level_gains(batch.clean)).to(device)[:, None, None]
     spectra = spectrum(noisy)
     return spectra, Targets.of_spectra(gains * spectra, gains * spectrum(clean))
+
+
+def noise_losses(mask: Tensor, spectra: Tensor, clean: Tensor) -> Tensor:
+    """Decimal logarithm of what is left of noise and distortion over the speech, of each example, shape (n_sequences,).
+
+    It weighs what is loud, which compression does not, and phases as they are: a tenth of the signal-to-noise ratio in
+    dB, below 0, and no lower than SMALLEST_RATIO lets it become.
+
+    Args:
+        mask: Gains, shape (n_sequences, n_frames, n_bins).
+        spectra: Noisy, complex, of the same shape.
+        clean: Complex, of the same shape.
+    """
+    left = (mask * spectra - clean).abs().square().sum(dim=(1, 2))
+    speech = clean.abs().square().sum(dim=(1, 2)).clamp_min(SMALLEST_PRODUCT)
+    return (left / speech + SMALLEST_RATIO).log10()
 
 
 def level_gains(clean: Samples) -> NDArray[np.float32]:

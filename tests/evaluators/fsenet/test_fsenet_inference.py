@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -15,9 +16,10 @@ from evaluators.enhancement.utterances import Utterance
 from evaluators.errors import EvaluationError
 from evaluators.fsenet.evaluation import portion
 from evaluators.fsenet.folded import FoldedFsenet, folded
-from evaluators.fsenet.inference import Ratios, Rules, run_pruned
+from evaluators.fsenet.inference import Fixed, Ratios, Rules, run_pruned
 from evaluators.fsenet.pruning import METHODS, Method, n_kept
 from evaluators.fsenet.rules import Rule, calibrated
+from evaluators.fsenet.shape import FsenetShape
 from evaluators.fsenet.streaming import StreamingFsenet
 from evaluators.speech.stft import spectrum, waveform
 
@@ -25,12 +27,12 @@ N_BLOCKS = len(TINY.blocks)
 MIXED: Ratios = (0.0, 0.5, 0.75, 0.25, 0.9, 0.0, 0.5, 0.75, 0.25)
 
 
-def rules_of(network: FoldedFsenet, method: Method, ratios: Ratios, n_frames: int = 300) -> list[Rule]:
+def pruned_by(network: FoldedFsenet, method: Method, ratios: Ratios, n_frames: int = 300) -> Fixed:
     x = spectra_like(4, n_frames, seed=8)
     return Rules(network, method, x, torch.ones(x.shape[:2], dtype=torch.bool)).of(ratios)
 
 
-def masked(network: FoldedFsenet, rules: list[Rule], x: Tensor) -> Tensor:
+def masked(network: FoldedFsenet, rules: Sequence[Rule], x: Tensor) -> Tensor:
     """The definition: everything computed, then multiplied by 0 or 1."""
     x = network.front(x).relu()
     for block, rule in zip(network.blocks, rules, strict=True):
@@ -40,8 +42,8 @@ def masked(network: FoldedFsenet, rules: list[Rule], x: Tensor) -> Tensor:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_skipping_equals_masking_and_streaming_equals_whole_utterances(method: Method) -> None:
-    network = folded(tiny())
-    rules = rules_of(network, method, MIXED)
+    pruned = pruned_by(folded(tiny()), method, MIXED)
+    network, rules = pruned.network, pruned.rules
     sound = clip(16_000).noisy
     spectra = spectrum(torch.tensor(sound))
     x = spectra.real.square().add(spectra.imag.square()).clamp_min(1e-12).log10()
@@ -57,8 +59,8 @@ def test_skipping_equals_masking_and_streaming_equals_whole_utterances(method: M
 
 
 def test_a_stream_reads_no_filter_of_a_pruned_channel() -> None:
-    network = folded(tiny())
-    rules = rules_of(network, "static_scores", (0.75,) * N_BLOCKS)
+    pruned = pruned_by(folded(tiny()), "static_scores", (0.75,) * N_BLOCKS)
+    network, rules = pruned.network, pruned.rules
     poisoned = []
     for block, rule in zip(network.blocks, rules, strict=True):
         weight = torch.where(rule.fixed[:, None], block.contract.weight, torch.nan)
@@ -71,13 +73,13 @@ def test_a_stream_reads_no_filter_of_a_pruned_channel() -> None:
 
 
 def test_a_network_that_looks_ahead_cannot_stream() -> None:
-    network = folded(tiny(NONCAUSAL))
+    pruned = pruned_by(folded(tiny(NONCAUSAL)), "dynamic", (0.0,) * N_BLOCKS)
     with pytest.raises(EvaluationError, match="causal: true"):
-        StreamingFsenet(network, rules_of(network, "dynamic", (0.0,) * N_BLOCKS))
+        StreamingFsenet(pruned.network, pruned.rules)
 
 
 @pytest.mark.parametrize("shape", [TINY, NONCAUSAL], ids=["causal", "looking ahead"])
-def test_clips_padded_together_give_what_each_gives_alone(shape: type[TINY]) -> None:
+def test_clips_padded_together_give_what_each_gives_alone(shape: FsenetShape) -> None:
     network = folded(tiny(shape))
     clips = [(0, Utterance(clip(9_000, 0))), (1, Utterance(clip(6_000, 1))), (2, Utterance(clip(16_000, 2)))]
     together = portion(clips, "log_power")
@@ -153,3 +155,29 @@ def test_scores_that_are_equal_are_an_error() -> None:
     x[0, 200:] = 3.0
     with pytest.raises(EvaluationError, match=r"a pruning ratio of 0\.3 cannot be met"):
         calibrated("b", network.blocks[0], "dynamic", 0.3, x, torch.ones(1, 400, dtype=torch.bool))
+
+
+@pytest.mark.parametrize("shape", [TINY, NONCAUSAL], ids=["causal", "looking ahead"])
+def test_settled_norms_go_by_what_is_heard(shape: FsenetShape) -> None:
+    block = folded(tiny(shape)).blocks[0]
+    trained = block.trained
+    with torch.no_grad():
+        trained.expand_norm.norm.weight.uniform_(-2, 2)
+        trained.expand_norm.norm.bias.uniform_(-1, 1)
+    x = 3 * spectra_like(3, 50)[..., : shape.bottleneck] - 1
+    is_frame = torch.ones(x.shape[:2], dtype=torch.bool)
+    is_frame[1, 20:] = False
+    settled = block.settled(x, is_frame)
+    first = settled.expand(x)[is_frame]
+    norm = trained.expand_norm.norm
+    torch.testing.assert_close(first.mean(dim=0), norm.bias.detach(), atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(first.std(dim=0, correction=0), norm.weight.detach().abs(), atol=1e-3, rtol=1e-2)
+    # What is behind the end of a sequence does not count.
+    elsewhere = torch.where(is_frame[..., None], x, 77.0)
+    torch.testing.assert_close(block.settled(elsewhere, is_frame).taps_bias, settled.taps_bias, atol=1e-4, rtol=1e-4)
+    # In training mode, norms go by what they hear, too.
+    if shape.is_causal:
+        alone = x[:1]
+        by_training = trained.train().residual(alone).detach()
+        again = block.settled(alone, is_frame[:1]).residual(alone)
+        torch.testing.assert_close(again, by_training, atol=1e-4, rtol=1e-3)
