@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from search.records import TrialRecord
-from search.report import breakdown, clips, heatmap, hypervolume, listening, matrix, parallel, predictions
+from search.report import activity, breakdown, clips, heatmap, hypervolume, listening, matrix, parallel, predictions
 from search.report.cards import Section, place, sideways, single_figure
 from search.report.comparison import are_comparable, overlay_figure
 from search.report.embedding import embedded
@@ -30,6 +30,7 @@ def run_sections(run: RunView, prefix: str) -> Iterator[Section]:
     if run.members or run.baselines:
         yield _table(run, f"{prefix}-table")
     yield from _listening(run, f"{prefix}-listening")
+    yield from _activity(run, f"{prefix}-activity")
     yield from _steps(run, f"{prefix}-steps")
     yield from _predictions(run, f"{prefix}-predictions")
     yield from _clips(run, f"{prefix}-clips")
@@ -146,6 +147,19 @@ def _listening(run: RunView, anchor: str) -> Iterator[Section]:
     if shown.n_left_out:
         caption += f" {shown.n_left_out} sounds are left out to keep the page small; they are in the run's folder."
     yield Section(anchor, "Listening", caption, listening.players(run))
+
+
+def _activity(run: RunView, anchor: str) -> Iterator[Section]:
+    members = activity.active_members(run)
+    if not members:
+        return
+    chosen = breakdown.default_member(run) or run.knee
+    first = chosen if chosen in members else members[0]
+    figures = {member.key: activity.activity_figure(member.activity) for member in members}
+    caption = "Shares that the selected configuration uses of what is there, measured on validation."
+    figure_id = f"{anchor}-figure"
+    body = sideways(place(figure_id, "data-follow"), 420)
+    yield Section(anchor, "Activity", caption, body, {figure_id: embedded(figures[first.key], figures)})
 
 
 def _steps(run: RunView, anchor: str) -> Iterator[Section]:

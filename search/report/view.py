@@ -36,6 +36,7 @@ class Member:
         costs: Cost name -> value.
         operators: The cost breakdown, in schedule order.
         clips: Split -> the metrics clip by clip; nothing where they are not known.
+        activity: Name -> measured share of work done on validation, of a dynamic system.
     """
 
     key: str
@@ -47,6 +48,7 @@ class Member:
     costs: Mapping[str, float]
     operators: Sequence[Mapping[str, Any]]
     clips: Mapping[Split, Sequence[ClipRow]] = field(default_factory=dict)
+    activity: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
@@ -264,4 +266,5 @@ def _member(key: str, document: Mapping[str, Any]) -> Member:
             "validation": document.get("validation_clips") or (),
             "test": document.get("test_clips") or (),
         },
+        activity=document.get("activity") or {},
     )
