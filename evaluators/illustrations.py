@@ -41,6 +41,7 @@ class Steps:
         values: Positions in `levels`, one a step.
         step_ms: Duration of a step.
         of: Position of the configuration that decides.
+        part: Of the system, where several decide; their titles, levels and steps are the same.
     """
 
     title: str
@@ -48,6 +49,7 @@ class Steps:
     values: Sequence[int]
     step_ms: float
     of: int
+    part: str = ""
 
 
 @dataclass(frozen=True)

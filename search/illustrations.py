@@ -61,6 +61,7 @@ class StoredSteps:
     levels: tuple[str, ...]
     values: tuple[int, ...]
     step_ms: float
+    part: str = ""
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,7 @@ def _write(directory: RunDirectory, found: Sequence[Illustration], trials: Seque
         trial = None if item.of is None else trials[item.of]
         if isinstance(item, Steps):
             drawn = {"levels": list(item.levels), "values": list(item.values), "step_ms": item.step_ms}
-            steps.append({"title": item.title, "trial": trial, **drawn})
+            steps.append({"title": item.title, "trial": trial, "part": item.part, **drawn})
             continue
         if isinstance(item, Predictions):
             values = {key: [round(float(v), DECIMALS) for v in getattr(item, key)] for key in ("true", "predicted")}
@@ -177,7 +178,8 @@ def _read_sound(folder: Path, entry: Mapping[str, Any]) -> StoredSound | None:
 def _read_steps(entry: Mapping[str, Any]) -> StoredSteps | None:
     try:
         levels, values = tuple(map(str, entry["levels"])), tuple(entry["values"])
-        found = StoredSteps(str(entry["title"]), entry["trial"], levels, values, float(entry["step_ms"]))
+        rest = (levels, values, float(entry["step_ms"]), str(entry.get("part", "")))
+        found = StoredSteps(str(entry["title"]), entry["trial"], *rest)
     except (KeyError, TypeError, ValueError):
         return None
     is_sound = type(found.trial) is int and all(type(v) is int and 0 <= v < len(levels) for v in values)

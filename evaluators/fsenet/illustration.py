@@ -39,5 +39,4 @@ def _of_pruning(pruned: Fixed, clip: EvaluationClip, of: int, *, with_steps: boo
     if with_steps:
         for name, of_block in zip(shape.blocks, kept, strict=True):
             levels = torch.round(of_block.float().mean(dim=1) * N_LEVELS).int().tolist()
-            title = f"Channels that {name} keeps in {clip.name}"
-            yield Steps(title, LEVELS, levels, 1000 / FRAMES_PER_SECOND, of)
+            yield Steps(f"Channels kept in {clip.name}", LEVELS, levels, 1000 / FRAMES_PER_SECOND, of, name)

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from search.illustrations import StoredSound, StoredSteps
 from search.report.text import html_text, plotly_text
-from search.report.theme import FRONT, figure
+from search.report.theme import FRONT, SEQUENCE, figure
 from search.report.view import Member, RunView
 
 
@@ -27,14 +27,39 @@ def players(run: RunView) -> str:
     return f'<div class="scroll"><table class="players">{table}</table></div>'
 
 
-def drawn_steps(run: RunView) -> dict[str, StoredSteps]:
-    """Key of a front member -> its decision over time, where it is known."""
-    by_trial = {steps.trial: steps for steps in reversed(run.illustrations.steps)}
+def drawn_steps(run: RunView) -> dict[str, list[StoredSteps]]:
+    """Key of a front member -> its decisions over time, those of its parts in order, where they are known."""
+    by_trial: dict[int | None, list[StoredSteps]] = {}
+    for steps in run.illustrations.steps:
+        of_trial = by_trial.setdefault(steps.trial, [])
+        if not of_trial or of_trial[0].title == steps.title:
+            of_trial.append(steps)
     return {member.key: by_trial[member.trial] for member in run.members if member.trial in by_trial}
 
 
-def steps_figure(steps: StoredSteps) -> go.Figure:
-    """The decision over time, as a line of steps."""
+def steps_figure(of_parts: Sequence[StoredSteps]) -> go.Figure:
+    """A decision over time as a line of steps, those of several parts as a row of colors each."""
+    return _line(of_parts[0]) if len(of_parts) == 1 else _rows(of_parts)
+
+
+def _rows(of_parts: Sequence[StoredSteps]) -> go.Figure:
+    first = of_parts[0]
+    levels = [plotly_text(level, 30) for level in first.levels]
+    trace = go.Heatmap(
+        x=[round(i * first.step_ms / 1000, 4) for i in range(len(first.values))],
+        y=[plotly_text(steps.part, 30) for steps in of_parts],
+        z=[list(steps.values) for steps in of_parts],
+        zmin=0,
+        zmax=len(levels) - 1,
+        colorscale=SEQUENCE,
+        colorbar={"tickvals": [0, len(levels) - 1], "ticktext": [levels[0], levels[-1]]},
+        hoverinfo="skip",
+    )
+    height = 120 + 26 * len(of_parts)
+    return figure([trace], height, xaxis={"title": {"text": "time (s)"}}, yaxis={"autorange": "reversed"})
+
+
+def _line(steps: StoredSteps) -> go.Figure:
     seconds = [round(i * steps.step_ms / 1000, 4) for i in range(len(steps.values))]
     levels = [plotly_text(level, 30) for level in steps.levels]
     line = {"color": FRONT, "width": 1.5, "shape": "hv"}

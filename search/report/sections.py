@@ -171,7 +171,7 @@ def _steps(run: RunView, anchor: str) -> Iterator[Section]:
     spec = embedded(
         listening.steps_figure(drawn[first]), {key: listening.steps_figure(steps) for key, steps in drawn.items()}
     )
-    caption = f"{drawn[first].title}, by the selected configuration: what it spends where."
+    caption = f"{drawn[first][0].title}, by the selected configuration: what it spends where."
     figure_id = f"{anchor}-figure"
     yield Section(anchor, "Over time", caption, sideways(place(figure_id, "data-follow"), 560), {figure_id: spec})
 

@@ -6,6 +6,7 @@ import base64
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from search.illustrations import (
 )
 from search.records import TrialRecord
 from search.report import RunView
+from search.report.listening import drawn_steps, steps_figure
 from search.report.page import report_html
 from search.report.predictions import drawn_predictions, prediction_figures
 from search.run import Run, carry_out
@@ -191,3 +193,15 @@ def test_positions_of_the_front_become_trials(tmp_path: Path) -> None:
     keep_illustrations(Shows(), RunDirectory(tmp_path), records(2), None)  # type: ignore[arg-type]
     shown = read_illustrations(RunDirectory(tmp_path))
     assert (shown.sounds[0].trial, shown.steps[0].trial) == (10, 0)
+
+
+def test_decisions_of_several_parts_are_rows(done: Run) -> None:
+    view = RunView("run", done.front(), done.records(), illustrations=read_illustrations(done.directory))
+    (one,) = next(iter(drawn_steps(view).values()))
+    assert list(steps_figure([one]).data[0].y) == [0, 1, 1]
+    parts = [replace(one, part="first"), replace(one, part="<b>second</b>", values=(1, 0, 0))]
+    (rows,) = steps_figure(parts).data
+    assert [list(row) for row in rows.z] == [[0, 1, 1], [1, 0, 0]]
+    assert list(rows.x) == [0, 0.016, 0.032]
+    assert rows.y[0] == "first"
+    assert "<b>" not in rows.y[1]
