@@ -19,6 +19,7 @@ from evaluators.progress import Silent
 from evaluators.speech.corpus import SpeechData
 from evaluators.speech.sound import Samples
 from evaluators.system import Context
+from evaluators.training.spectral_loss import noise_losses
 
 OPTIONS = TrainingOptions(epochs=3, gate_epochs=3, updates_per_epoch=2, batch_size=2, learning_rate=0.01)
 
@@ -116,3 +117,22 @@ def test_examples_are_heard_once() -> None:
         for _ in range(3):
             trainer.run_epoch()
     np.testing.assert_array_equal(heard, np.arange(2 * 3 * 2 * 2))
+
+
+def test_the_noise_loss_is_the_ratio_of_what_is_left() -> None:
+    clean = torch.ones(1, 2, 3, dtype=torch.complex64)
+    # Gains of 0.9 leave 0.1 of every bin: 10 log10(0.01 + 0.001) = -19.59 dB
+    assert 10 * noise_losses(torch.full((1, 2, 3), 0.9), clean, clean).item() == pytest.approx(-19.586, abs=1e-3)
+    noisy = torch.full((1, 2, 3), 2.0 + 1.0j)
+    # (2 + j) / 2 leaves 0.5j: 10 log10(0.25 + 0.001)
+    assert 10 * noise_losses(torch.full((1, 2, 3), 0.5), noisy, clean).item() == pytest.approx(-6.003, abs=1e-3)
+
+
+def test_noise_weighs_in_where_asked() -> None:
+    found = []
+    for weight in (0.0, 5.0):
+        options = OPTIONS.model_copy(update={"noise_weight": weight})
+        trainer = PhaseTrainer(initialized(TINY, 0), Examples(), options, Phase.dense(options), "cpu")
+        trainer.run_epoch()
+        found.append(trainer.network.state_dict()["back.weight"])
+    assert not torch.equal(*found)
