@@ -6,7 +6,18 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from search.records import TrialRecord
-from search.report import activity, breakdown, clips, heatmap, hypervolume, listening, matrix, parallel, predictions
+from search.report import (
+    activity,
+    breakdown,
+    clips,
+    heatmap,
+    hypervolume,
+    listening,
+    matrix,
+    parallel,
+    predictions,
+    sensitivity,
+)
 from search.report.cards import Section, place, sideways, single_figure
 from search.report.comparison import are_comparable, overlay_figure
 from search.report.embedding import embedded
@@ -39,6 +50,7 @@ def run_sections(run: RunView, prefix: str) -> Iterator[Section]:
     yield from _parallel(run, f"{prefix}-parallel")
     yield from _matrix(run, f"{prefix}-matrix")
     yield from _heatmaps(run, f"{prefix}-knobs")
+    yield from _sensitivity(run, f"{prefix}-sensitivity")
     yield from _unfinished(run, f"{prefix}-unfinished")
 
 
@@ -262,6 +274,24 @@ def _heatmaps(run: RunView, anchor: str) -> Iterator[Section]:
     ids = {kind: f"{anchor}-{i}" for i, kind in enumerate(maps)}
     body = "".join(f"<h3>{html_text(kind)}</h3>{sideways(place(ids[kind]), 520)}" for kind in maps)
     yield Section(anchor, "Knobs along the front", caption, body, {ids[k]: embedded(f) for k, f in maps.items()})
+
+
+def _sensitivity(run: RunView, anchor: str) -> Iterator[Section]:
+    objective = sensitivity.measured_objective(run)
+    found = sensitivity.run_sensitivities(run)
+    if objective is None or found is None:
+        return
+    drawn = min(len(found.knobs), sensitivity.MOST_KNOBS)
+    caption = (
+        f"What each knob alone does to the {run.quantity(objective).label} of the front, from its best to its worst "
+        f"setting, on validation: a model of summed damages, fitted to {found.n_trials} trials, of whose variance it "
+        f"explains {number(100 * found.explained, 3)} %; the bars span refits to trials drawn anew. Beside it "
+        "Optuna's importance, a share of the variance over everything that was tried, which does not look at the front."
+    )
+    if drawn < len(found.knobs):
+        caption += f" The {drawn} of {len(found.knobs)} knobs that matter most."
+    spec = embedded(sensitivity.sensitivity_figure(run, objective, found))
+    yield single_figure(anchor, "Which knobs matter", caption, spec, 560)
 
 
 def _unfinished(run: RunView, anchor: str) -> Iterator[Section]:

@@ -87,8 +87,14 @@ class DamageModel:
         return _log_damages(self.parameters, *self.scale(codes))
 
 
-def fit_damage(scale: DamageScale, codes: Codes, targets: Floats, start: DamageModel | None = None) -> DamageModel:
-    """Fit to standardized targets, from an earlier fit if there is one."""
+def fit_damage(
+    scale: DamageScale,
+    codes: Codes,
+    targets: Floats,
+    start: DamageModel | None = None,
+    iterations: int | None = None,
+) -> DamageModel:
+    """Fit to standardized targets, from an earlier fit if there is one; in at most so many iterations."""
     power, labels = scale(codes)
     n_knobs = power.shape[1]
     prior = np.r_[
@@ -105,8 +111,11 @@ def fit_damage(scale: DamageScale, codes: Codes, targets: Floats, start: DamageM
         value = float((clipped * (residual - clipped / 2)).sum()) + 0.5 * float(z @ z)
         return value, state.gradient(clipped / 0.1) + z / spread
 
+    options: dict[str, float] = dict(FIRST if start is None else AGAIN)
+    if iterations is not None:
+        options["maxiter"] = iterations
     begin = prior if start is None else start.parameters
-    found = minimize(loss, begin, jac=True, method="L-BFGS-B", options=FIRST if start is None else AGAIN)
+    found = minimize(loss, begin, jac=True, method="L-BFGS-B", options=options)
     return DamageModel(scale, found.x if np.isfinite(found.fun) else prior)
 
 
