@@ -151,7 +151,7 @@ def _optuna_importances(encoding: Encoding, codes: Codes, values: Floats) -> Map
     try:
         study = optuna.create_study(direction="minimize")
         names = [p.name for p in encoding.space.searched]
-        spread = {
+        spread: dict[str, optuna.distributions.BaseDistribution] = {
             n: optuna.distributions.FloatDistribution(0.0, float(u)) for n, u in zip(names, encoding.upper, strict=True)
         }
         study.add_trials(
