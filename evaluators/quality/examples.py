@@ -33,6 +33,8 @@ from evaluators.training.threads import one_thread
 
 AT_ONCE = 32
 """Examples that are made while as many others are scored."""
+PATIENCE_S = 1800.0
+"""For one label: how busy a machine is, or whether it sleeps meanwhile, must not decide which examples there are."""
 MAX_LISTED = 20
 """Examples left out that a run lists by name."""
 
@@ -121,7 +123,7 @@ def _labelled(signals: Signals, split: Split, n: int, context: Context) -> Itera
     context.progress.start(f"labelling speech: {split}", n)
     try:
         with (
-            Scorer(["pesq"], ScoreCache(context.cache / "speech_scores.jsonl")) as scorer,
+            Scorer(["pesq"], ScoreCache(context.cache / "speech_scores.jsonl"), timeout_s=PATIENCE_S) as scorer,
             ThreadPoolExecutor(1) as ahead,
         ):
             coming = ahead.submit(made, 0)
