@@ -52,7 +52,8 @@ class Results:
         """Append a result; several processes may."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with self._file.open("a") as file:
-            file.write(json.dumps(asdict(result)) + "\n")
+            # An interrupted race may have left half a line.
+            file.write(("" if _ends_whole(self._file) else "\n") + json.dumps(asdict(result)) + "\n")
 
     def read(self) -> dict[tuple[str, str, int], Result]:
         """Everything there is; of equal keys the last."""
@@ -91,6 +92,10 @@ def _result(line: dict[str, Any]) -> Result:
 
 def _rounded(value: float) -> float:
     return float(f"{value:.{DIGITS}g}")
+
+
+def _ends_whole(path: Path) -> bool:
+    return path.read_bytes()[-1:] in (b"", b"\n")
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:

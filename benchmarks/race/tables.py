@@ -2,23 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.race.entries import CONTESTANTS, GROUPS
-from benchmarks.race.results import Results
+from benchmarks.race.entries import CONTESTANTS, GROUPS, GUIDED
+from benchmarks.race.results import Result, Results
 
 MARKS = (50, 100, 150, 300, 500, 1000)
 """Numbers of evaluations in the tables."""
 
 
 def write_tables(results: Results, folder: Path) -> None:
-    """Write `race.md` with one table for each problem that has results."""
+    """Write `race.md`: a summary, then one table for each problem that has results."""
     folder.mkdir(parents=True, exist_ok=True)
     problems = [problem for group in GROUPS.values() for problem in group]
-    (folder / "race.md").write_text("\n".join(line for problem in problems for line in table(results, problem)) + "\n")
+    lines = [*summary(results, problems), *(line for problem in problems for line in table(results, problem))]
+    (folder / "race.md").write_text("\n".join(lines) + "\n")
+
+
+def summary(results: Results, problems: Sequence[str]) -> Iterator[str]:
+    """Medians of the guided search beside those of the peer that does best with the most evaluations all have made."""
+    yield "| problem | guided at 50 | at 100 | at 300 | at the end | best peer at the end | evaluations | seeds |"
+    yield "|---|---|---|---|---|---|---|---|"
+    everything = list(results.read().values())
+    for problem in problems:
+        found = [r for r in everything if r.problem == problem]
+        ours = [r for r in found if r.contestant == GUIDED]
+        if not ours or len(ours) == len(found):
+            continue
+        unit = results.reference(problem) or max(max(r.found.values()) for r in found) or 1.0
+        end = max(mark for r in ours for mark in r.found)
+        by_name = {n: [r for r in found if r.contestant == n and end in r.found] for n in CONTESTANTS if n != GUIDED}
+        peers = {name: _median(runs, end, unit) for name, runs in by_name.items() if runs}
+        best = max(peers, key=lambda name: peers[name])
+        cells = [f"{_median(ours, m, unit):.1f}" for m in (50, 100, 300, end)]
+        seeds = f"{len(ours)} / {len(by_name[best])}"
+        yield f"| {problem} | {' | '.join(cells)} | {peers[best]:.1f} ({best}) | {end} | {seeds} |"
+    yield ""
+
+
+def _median(runs: Sequence[Result], mark: int, unit: float) -> float:
+    """NaN where none has come so far."""
+    values = [100 * r.found[mark] / unit for r in runs if mark in r.found]
+    return float(np.median(values)) if values else float("nan")
 
 
 def table(results: Results, problem: str) -> Iterator[str]:
