@@ -77,7 +77,7 @@ class NsNet2(nn.Module):
         self.fc4 = nn.Linear(shape.fc2_units, shape.n_bins)
         copies = shape.exits if shape.is_split else ()
         self.copies = nn.ModuleDict({e: Layer(e, shape.n_inputs(e), shape.n_features(e)) for e in copies})
-        self.masks = nn.ModuleDict({e: _mask_layers(shape, e) for e in shape.exits})
+        self.masks = nn.ModuleDict({e: nn.Linear(shape.n_features(e), shape.n_bins) for e in shape.exits})
 
     def trunk(self, stage: EarlyExit) -> Layer:
         """The layer that leads on to the next stage."""
@@ -119,11 +119,3 @@ class NsNet2(nn.Module):
                 found[stage] = self.mask(stage, features)
             x = advanced
         return {**found, "final": self.mask("final", x)}
-
-
-def _mask_layers(shape: NsNet2Shape, exit_: EarlyExit) -> nn.Module:
-    """What turns the features of an early exit into gains before their sigmoid."""
-    if shape.mask_units is None:
-        return nn.Linear(shape.n_features(exit_), shape.n_bins)
-    hidden = nn.Linear(shape.n_features(exit_), shape.mask_units)
-    return nn.Sequential(hidden, nn.ReLU(), nn.Linear(shape.mask_units, shape.n_bins))

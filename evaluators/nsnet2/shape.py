@@ -28,7 +28,6 @@ class NsNet2Shape:
         is_split: Whether a layer that feeds an exit is doubled: one copy for the mask of the exit, one for the next
             stage. Else both read the same features.
         exit_units: Units of the copies for the exits; None: as many as the layer that is doubled.
-        mask_units: Hidden units, with ReLU, of the mask of an early exit; None: none, as published.
         n_bins: Bins of a spectrum.
     """
 
@@ -38,7 +37,6 @@ class NsNet2Shape:
     exits: tuple[EarlyExit, ...] = ()
     is_split: bool = True
     exit_units: int | None = None
-    mask_units: int | None = None
     n_bins: int = N_BINS
 
     def n_inputs(self, stage: Exit) -> int:

@@ -53,9 +53,6 @@ class NsNet2ExitsOptions(EnhancerOptions):
     exit_units: int | None = Field(
         None, ge=1, le=4096, description="units of the copy that feeds an exit; default: those of the layer"
     )
-    mask_units: int | None = Field(
-        None, ge=1, le=4096, description="hidden units of the mask of an early exit; default: none, as published"
-    )
     training: TrainingOptions = Field(TrainingOptions(), description="how the network is trained")
     warm_start: AnyPath | None = Field(None, description=".npz file with weights of the plain network to start from")
     static_sizes: Annotated[tuple[StaticUnits, ...], BeforeValidator(as_tuple)] = Field(
@@ -180,5 +177,4 @@ def _shape(options: NsNet2ExitsOptions) -> NsNet2Shape:
         exits=options.exits,
         is_split=options.split,
         exit_units=options.exit_units,
-        mask_units=options.mask_units,
     )

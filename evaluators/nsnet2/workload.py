@@ -105,10 +105,6 @@ def _exit_rows(
     if route.threshold(exit_) is not None:
         head = {**_dense(f"confidence.{exit_}", n_features, 1, bits), "output_bits": SCORE_BITS}
         yield _row(head, shares.reaching[exit_], reads)
-    if shape.mask_units is not None:
-        hidden = f"mask_hidden.{exit_}"
-        yield _row(_dense(hidden, n_features, shape.mask_units, bits), shares.leaving[exit_], reads)
-        n_features, reads = shape.mask_units, hidden
     yield _row(_dense(f"mask.{exit_}", n_features, shape.n_bins, bits), shares.leaving[exit_], reads)
 
 

@@ -12,15 +12,9 @@ from evaluators.nsnet2.shape import EARLY_EXITS, EarlyExit, NsNet2Shape
 from evaluators.speech.stft import log_power, spectrum
 
 
-def tiny(
-    *,
-    is_split: bool = True,
-    exit_units: int | None = 5,
-    exits: tuple[EarlyExit, ...] = EARLY_EXITS,
-    mask_units: int | None = None,
-) -> NsNet2:
+def tiny(*, is_split: bool = True, exit_units: int | None = 5, exits: tuple[EarlyExit, ...] = EARLY_EXITS) -> NsNet2:
     """A network of a few units."""
-    shape = NsNet2Shape(7, 6, 9, exits, is_split, exit_units, mask_units)
+    shape = NsNet2Shape(7, 6, 9, exits, is_split, exit_units)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(5)
         return NsNet2(shape).eval()

@@ -47,10 +47,9 @@ def test_without_split_layers_an_exit_costs_its_mask_and_its_head():
 
 
 @pytest.mark.parametrize("is_split", [True, False])
-@pytest.mark.parametrize("mask_units", [None, 4])
 @pytest.mark.parametrize("placement", placements(EARLY_EXITS))
-def test_parameters_are_those_of_the_layers_that_are_run(is_split, mask_units, placement):
-    network = tiny(is_split=is_split, mask_units=mask_units)
+def test_parameters_are_those_of_the_layers_that_are_run(is_split, placement):
+    network = tiny(is_split=is_split)
     taken = route({"exits.placement": placement, **{f"exit_thresholds.{e}": 0.5 for e in EARLY_EXITS}})
     last = EXITS.index(taken.last)
     trunk = EARLY_EXITS[: last if is_split else last + 1]
@@ -61,14 +60,6 @@ def test_parameters_are_those_of_the_layers_that_are_run(is_split, mask_units, p
     workload = nsnet2_workload(network.shape, taken, 8)
     assert workload_costs(workload)["parameters"] == run + heads
     assert isinstance(network, NsNet2)
-
-
-def test_a_hidden_layer_of_a_mask_is_run_where_frames_leave():
-    shape = replace(SMALL, is_split=False, mask_units=10)
-    reach = {"fc1": 1.0, "gru1": 0.4, "gru2": 0.4, "final": 0.4}
-    costs = workload_costs(nsnet2_workload(shape, Route((("fc1", 0.5),), "final"), 8, reach))
-    # fc1 + head + 0.6 * mask + 0.4 * the rest
-    assert costs["macs"] == pytest.approx(24_672 + 96 + 0.6 * (96 * 10 + 10 * 257) + 0.4 * (206_832 - 24_672))
 
 
 def test_work_lies_between_that_of_the_exits_and_the_worst_case():
