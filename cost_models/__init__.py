@@ -3,6 +3,7 @@
 from cost_models.costs import (
     ACTIVITY_COSTS,
     COSTS,
+    SAMPLE_COSTS,
     TARGET_COSTS,
     CostReport,
     OperatorCost,
@@ -19,6 +20,7 @@ from cost_models.workload_file import operator_of, read_workload
 __all__ = [
     "ACTIVITY_COSTS",
     "COSTS",
+    "SAMPLE_COSTS",
     "TARGET_COSTS",
     "Buffer",
     "CostReport",

@@ -32,8 +32,13 @@ TARGET_COSTS: Mapping[str, str] = {
 }
 """What a target adds. All are minimized."""
 
+SAMPLE_COSTS: Mapping[str, str] = {
+    "macs_per_sample": "multiply-accumulates for a sample of sound, expected over the data",
+}
+"""What is added where an inference takes in samples of sound. All are minimized."""
+
 ACTIVITY_COSTS = frozenset(
-    {"macs", "cycles", "cycles_low", "cycles_high", "cycles_p95", "latency_ms", "latency_p95_ms"}
+    {"macs", "macs_per_sample", "cycles", "cycles_low", "cycles_high", "cycles_p95", "latency_ms", "latency_p95_ms"}
 )
 """Costs that depend on how much of a dynamic network really runs."""
 
@@ -101,6 +106,8 @@ def workload_costs(workload: Workload, target: Target | None = None) -> dict[str
         "model_bytes": total.model_bytes,
         "peak_ram_bytes": peak_ram_bytes(workload),
     }
+    if workload.n_samples is not None:
+        costs["macs_per_sample"] = _whole(total.macs / workload.n_samples)
     return costs if target is None else {**costs, **_target_costs(total, workload, target)}
 
 
@@ -112,6 +119,11 @@ def peak_ram_bytes(workload: Workload) -> int:
     steps = {0, *(b.first for b in workload.buffers if b.first is not None)}
     last_step = max(len(workload.operators), 1) - 1
     return max(sum(b.n_bytes for b in workload.buffers if _is_live(b, step)) for step in steps if step <= last_step)
+
+
+def _whole(number: float) -> float:
+    """A whole number as one, so that counts stay counts."""
+    return int(number) if number.is_integer() else number
 
 
 class _Row(NamedTuple):

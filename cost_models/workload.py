@@ -67,11 +67,13 @@ class Workload:
         buffers: RAM buffers with their lifetimes. Empty: every operator is taken to need its input and its
             output at once and nothing else.
         is_dynamic: The executions depend on the input; activities of 1 then mean the worst case.
+        n_samples: Samples of sound that one inference takes in; None where that means nothing.
     """
 
     operators: Sequence[Operator]
     buffers: Sequence[Buffer] = ()
     is_dynamic: bool = False
+    n_samples: int | None = None
 
 
 def bytes_of(elements: int, bits: int) -> int:

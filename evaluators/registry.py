@@ -39,6 +39,10 @@ SYSTEMS: Mapping[str, BuiltIn] = {
     "conv_fsenet": BuiltIn(
         "evaluators.fsenet.system:ConvFsenetSystem", "dynamic channel pruning, a ratio per block (arXiv 2412.17121)"
     ),
+    "slimmable_demucs": BuiltIn(
+        "evaluators.demucs.system:SlimmableDemucs",
+        "waveform network at part of its width, by a schedule or a router (arXiv 2507.04879)",
+    ),
     "nsnet2_exits": BuiltIn(
         "evaluators.nsnet2.system:NsNet2Exits", "early-exiting noise suppressor, thresholds per exit (arXiv 2308.16678)"
     ),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from cost_models import COSTS, TARGET_COSTS, shipped_targets
+from cost_models import COSTS, SAMPLE_COSTS, TARGET_COSTS, shipped_targets
 from evaluators.metrics import METRICS
 from evaluators.registry import SYSTEMS
 from search.optimizers import OPTIMIZERS
@@ -33,6 +33,7 @@ def _optimizers() -> Rows:
 def _metrics() -> Rows:
     yield from ((name, f"{metric.direction}; {metric.description}") for name, metric in METRICS.items())
     yield from ((name, f"min; {text}") for name, text in COSTS.items())
+    yield from ((name, f"min; {text}; of slimmable_demucs") for name, text in SAMPLE_COSTS.items())
     yield from ((name, f"min; {text}; needs a target") for name, text in TARGET_COSTS.items())
 
 

@@ -51,7 +51,14 @@ KINDS = {
             "how the channels to prune are chosen: `method`, one of dynamic, static_scores, static_magnitudes, "
             "dense_magnitudes",
         ),
-        Kind("router_targets", "settings", "", "what a router or gates are trained towards: `kept_share`"),
+        Kind(
+            "router_targets",
+            "settings",
+            "",
+            "what a router or gates are trained towards: `kept_share`; of a router, `utilization`, the weights `beta` "
+            "and `gamma` of its losses, and the `bias` of its decisions",
+        ),
+        Kind("uf_schedules", "blocks", "UF", "utilization factor of a block: share of its channels that it keeps"),
         Kind("exit_thresholds", "exits", "", "confidence from which on a frame leaves at an early exit, 0 to 1"),
     )
 }

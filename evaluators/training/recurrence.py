@@ -30,6 +30,11 @@ def run_gru(cell: nn.GRU, x: Tensor) -> Tensor:
     return _Recurrence.apply(x, *weights)  # type: ignore[no-any-return, no-untyped-call]
 
 
+def run_recurrence(x: Tensor, w_i: Tensor, w_h: Tensor, b_i: Tensor, b_h: Tensor) -> Tensor:
+    """The same by its weights, laid out as those of `torch.nn.GRU`, gates r, z, n one after another."""
+    return _Recurrence.apply(x, w_i, w_h, b_i, b_h)  # type: ignore[no-any-return, no-untyped-call]
+
+
 class _Recurrence(torch.autograd.Function):
     """r, z = sigmoid(W_i x + W_h h), n = tanh(W_in x + r (W_hn h)), h' = n + z (h - n), all with biases."""
 

@@ -171,8 +171,8 @@ def test_another_optimizer_takes_over_the_options_that_it_has_too(study: Path) -
         (
             "system.name=gru_clasifier",
             '--set system.name  system.name: unknown system "gru_clasifier"\n'
-            "    Allowed: conv_fsenet, gru_classifier, nsnet2_exits, package.module:SYSTEM, quality_predictor. "
-            'Did you mean "gru_classifier"?',
+            "    Allowed: conv_fsenet, gru_classifier, nsnet2_exits, package.module:SYSTEM, quality_predictor, "
+            'slimmable_demucs. Did you mean "gru_classifier"?',
         ),
         (
             "executor.name=procesess",

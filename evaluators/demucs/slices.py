@@ -1,0 +1,73 @@
+"""The sliced form: each block with the weights that its utilization factor keeps, and no others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from evaluators.demucs.blocks import DecoderWeights, EncoderWeights, decode, encode
+from evaluators.demucs.network import DecoderBlock, EncoderBlock, SlimmableDemucs
+from evaluators.demucs.schedules import check_schedule
+from evaluators.demucs.shape import DemucsShape
+
+
+@dataclass(frozen=True)
+class SlicedDemucs:
+    """A network cut to a schedule.
+
+    Attributes:
+        shape: Of the whole network.
+        encoder: Weights of its blocks, in the order in which they run.
+        bottleneck: Recurrent units, each for a share of the channels.
+        decoder: Weights of its blocks, in the order in which they run.
+    """
+
+    shape: DemucsShape
+    encoder: tuple[EncoderWeights, ...]
+    bottleneck: tuple[nn.GRU, ...]
+    decoder: tuple[DecoderWeights, ...]
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Whole utterances at the network's rate and level, shape (n_sequences, stride^depth * n_steps, 1)."""
+        x, skips = self.down(x)
+        return self.up(recur(self.bottleneck, x), skips)
+
+    def down(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """The encoder: what the bottleneck reads, and what the decoder adds."""
+        skips = []
+        for encoder in self.encoder:
+            x = encode(encoder, x)
+            skips.append(x)
+        return x, skips
+
+    def up(self, x: Tensor, skips: Sequence[Tensor]) -> Tensor:
+        """The decoder, on what the bottleneck gives."""
+        for k, (decoder, skip) in enumerate(zip(self.decoder, reversed(skips), strict=True)):
+            x = decode(decoder, x + skip, is_last=k == self.shape.depth - 1).y
+        return x
+
+
+def sliced(network: SlimmableDemucs, schedule: Sequence[float]) -> SlicedDemucs:
+    """Cut a network; the slices are tied to its weights, so that they can be trained.
+
+    Raises:
+        EvaluationError: If the schedule does not fit the network.
+    """
+    shape = network.shape
+    check_schedule(shape, schedule)
+    kept = [shape.n_kept(level, uf) for level, uf in zip(shape.levels, schedule, strict=True)]
+    encoder = [
+        block.sliced(n) for block, n in zip(network.blocks, kept, strict=True) if isinstance(block, EncoderBlock)
+    ]
+    decoder = [
+        block.sliced(n) for block, n in zip(network.blocks, kept, strict=True) if isinstance(block, DecoderBlock)
+    ]
+    return SlicedDemucs(shape, tuple(encoder), tuple(network.units), tuple(decoder))
+
+
+def recur(units: Sequence[nn.GRU], x: Tensor) -> Tensor:
+    """The bottleneck from silence on, shape (n_sequences, n_steps, n_channels)."""
+    return torch.cat([unit(part)[0] for unit, part in zip(units, x.chunk(len(units), dim=-1), strict=True)], dim=-1)
