@@ -72,26 +72,6 @@ class FoldedBlock:
         scores: Tensor = self.gate(x if is_frame is None else x * is_frame[..., None])
         return scores
 
-    @torch.no_grad()
-    def settled(self, x: Tensor, is_frame: Tensor) -> FoldedBlock:
-        """The block with norms that go by what it hears here, not by what it heard in training.
-
-        Where earlier blocks keep more or fewer channels than in training, the moments of all that follows change; norms
-        by the old ones would shift and stretch every channel.
-
-        Args:
-            x: Its input on calibration data, shape (n_sequences, n_frames, bottleneck).
-            is_frame: Which frames there are, shape (n_sequences, n_frames).
-        """
-        block = self.trained
-        raw = block.expand(x)
-        first = _affine(block.expand_norm.norm, raw[is_frame])
-        hidden = torch.addcmul(first.offset, raw, first.scale).relu_()
-        if not self.is_causal:
-            hidden *= is_frame[..., None]
-        second = _affine(block.taps_norm.norm, depthwise(hidden, block.taps, self.dilation, self.is_causal)[is_frame])
-        return _folded_block(block, self.gate, first, second)
-
 
 @dataclass(frozen=True)
 class FoldedFsenet:

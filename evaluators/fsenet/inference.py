@@ -176,7 +176,7 @@ class Rules:
     def find_block(self, before: Ratios, x: Tensor) -> FoldedBlock:
         """The same as `block`, found on its input on calibration data unless that was done before."""
         if before not in self._blocks:
-            self._blocks[before] = self._network.blocks[len(before)].settled(x, self._is_frame)
+            self._blocks[before] = self._network.blocks[len(before)]
         return self._blocks[before]
 
     def find_rule(self, prefix: Ratios, x: Tensor) -> Rule:

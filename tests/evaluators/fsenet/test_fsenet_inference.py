@@ -155,29 +155,3 @@ def test_scores_that_are_equal_are_an_error() -> None:
     x[0, 200:] = 3.0
     with pytest.raises(EvaluationError, match=r"a pruning ratio of 0\.3 cannot be met"):
         calibrated("b", network.blocks[0], "dynamic", 0.3, x, torch.ones(1, 400, dtype=torch.bool))
-
-
-@pytest.mark.parametrize("shape", [TINY, NONCAUSAL], ids=["causal", "looking ahead"])
-def test_settled_norms_go_by_what_is_heard(shape: FsenetShape) -> None:
-    block = folded(tiny(shape)).blocks[0]
-    trained = block.trained
-    with torch.no_grad():
-        trained.expand_norm.norm.weight.uniform_(-2, 2)
-        trained.expand_norm.norm.bias.uniform_(-1, 1)
-    x = 3 * spectra_like(3, 50)[..., : shape.bottleneck] - 1
-    is_frame = torch.ones(x.shape[:2], dtype=torch.bool)
-    is_frame[1, 20:] = False
-    settled = block.settled(x, is_frame)
-    first = settled.expand(x)[is_frame]
-    norm = trained.expand_norm.norm
-    torch.testing.assert_close(first.mean(dim=0), norm.bias.detach(), atol=1e-4, rtol=1e-4)
-    torch.testing.assert_close(first.std(dim=0, correction=0), norm.weight.detach().abs(), atol=1e-3, rtol=1e-2)
-    # What is behind the end of a sequence does not count.
-    elsewhere = torch.where(is_frame[..., None], x, 77.0)
-    torch.testing.assert_close(block.settled(elsewhere, is_frame).taps_bias, settled.taps_bias, atol=1e-4, rtol=1e-4)
-    # In training mode, norms go by what they hear, too.
-    if shape.is_causal:
-        alone = x[:1]
-        by_training = trained.train().residual(alone).detach()
-        again = block.settled(alone, is_frame[:1]).residual(alone)
-        torch.testing.assert_close(again, by_training, atol=1e-4, rtol=1e-3)
