@@ -27,14 +27,15 @@ Axes = tuple[str, str]
 
 
 def axis_pairs(run: RunView) -> list[Axes]:
-    """All pairs of objectives, each with the cost on x and the quality on y where there is one of each.
+    """All pairs of objectives, first those of a cost and a quality, with the cost on x.
 
     A single objective is drawn over the trials.
     """
     if len(run.objectives) == 1:
         return [(TRIAL, run.objectives[0])]
     ordered = sorted(run.objectives, key=run.is_cost)
-    return [(x, y) for y, x in itertools.combinations(ordered, 2)]
+    pairs = [(x, y) for y, x in itertools.combinations(ordered, 2)]
+    return sorted(pairs, key=lambda axes: run.is_cost(axes[0]) == run.is_cost(axes[1]))
 
 
 def axis_quantity(run: RunView, name: str) -> Quantity:
@@ -108,10 +109,11 @@ def baseline_traces(run: RunView, baselines: Sequence[Member], axes: Axes, color
 
 def reference_traces(run: RunView, references: Sequence[Member], axes: Axes, color: str) -> list[Any]:
     """Labelled diamonds, as far as both values of a reference are known; published ones are known on test alone."""
-    on_validation = [m for m in references if _is_drawn(run, m, axes, "validation")]
-    members = [m for m in references if m in on_validation or _is_drawn(run, m, axes, "test")]
-    if not members:
+    if not references:
         return []
+    # Those that these axes do not know are there without a place: all choices of axes have the same traces.
+    members = list(references)
+    on_validation = [m for m in references if _is_drawn(run, m, axes, "validation")]
     texts = {"textposition": "bottom right", "cliponaxis": False, "textfont": {"color": color, "size": 11}}
     labels = [plotly_text(m.label, 28) for m in members]
     marker = {"color": color, "size": MARK_PX, "symbol": "diamond"}

@@ -244,3 +244,21 @@ def test_hostile_names_reach_no_figure_as_markup() -> None:
             bare = bare.replace(tag, "")
         assert "<" not in bare
         assert "<b>x" not in text
+
+
+def test_a_quality_over_a_cost_comes_first() -> None:
+    names = ["pesq", "stoi", "model_bytes"]
+    run = run_of(dict.fromkeys(names, "min"), [trial_of(0, dict.fromkeys(names, 0.5))])
+    assert axis_pairs(run) == [("model_bytes", "pesq"), ("model_bytes", "stoi"), ("stoi", "pesq")]
+
+
+def test_references_that_know_some_axes_only_leave_every_choice_of_axes_in_place() -> None:
+    directions = {"error_rate": "minimize", "model_bytes": "minimize", "macs": "minimize"}
+    trial = trial_of(0, {"error_rate": 0.1, "model_bytes": 10, "macs": 5})
+    reference = {**trial_of(1, {"error_rate": 0.2, "model_bytes": 20}, label="other"), "configuration": {}}
+    run = run_of(directions, [trial], references=[reference])
+    figures = [front_figure(run, axes) for axes in axis_pairs(run)]
+    assert len({len(figure.data) for figure in figures}) == 1
+    drawn = [list(named(figure, "references, validation").x) for figure in figures]
+    assert drawn.count([None]) == 2, "macs are not known"
+    embedded(figures[0], {str(k): figure for k, figure in enumerate(figures)})
