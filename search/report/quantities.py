@@ -43,6 +43,8 @@ _STORES = {"ram", "rom", "flash", "memory"}
 _PREFIXES = ((1e10, 1e9, "G"), (1e7, 1e6, "M"), (1e4, 1e3, "k"))
 _LOG_RATIO = 20.0
 """An axis is logarithmic where its largest value is this many times its smallest one."""
+_SIGNED = {"db", "pearson", "spearman"}
+"""Of either sign by nature, whatever the values at hand: their axes are never logarithmic."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ def quantity(name: str, extent: Extent | None = None) -> Quantity:
     elif word == "bytes" or word in COUNTS:
         prefix, factor = _prefix(max(abs(low), abs(high)))
         unit = prefix + unit
-    is_log = low > 0.0 and high / low >= _LOG_RATIO
+    is_log = low > 0.0 and high / low >= _LOG_RATIO and _SIGNED.isdisjoint(words)
     return Quantity(name, _label(words, at), unit, factor, is_log)
 
 

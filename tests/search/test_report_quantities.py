@@ -52,6 +52,11 @@ def test_names_are_escaped_on_axes() -> None:
     assert quantity("<b>_bytes").axis()["title"]["text"] == "&lt;b&gt; size (B)"
 
 
+@pytest.mark.parametrize("name", ["pearson", "si_sdr_db"])
+def test_axes_of_what_may_be_negative_are_linear(name: str) -> None:
+    assert quantity(name, (0.01, 1.0)).axis()["type"] == "linear"
+
+
 def test_ticks_of_a_logarithmic_scale() -> None:
     assert ticks(3, 60) == [5, 10, 20, 50]
     assert ticks(1, 100_000) == [1, 10, 100, 1000, 10_000, 100_000]
