@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cost_models import CostReport, Target, cost_report, workload_costs
+from cost_models import SAMPLE_COSTS, CostReport, Target, cost_report, workload_costs
 from evaluators.errors import SystemSpecError
 from evaluators.metrics import Direction
 from evaluators.registry import create_system
@@ -174,9 +174,12 @@ def _space(rules: Mapping[str, Sequence[Rule]], system: System, problems: list[P
 
 def _name_problems(reader: SpecReader, system: System, space: Space | None) -> list[Problem]:
     """Objectives and constraints that are neither a metric of the system nor a cost."""
-    own_costs = {**system.costs(space.defaults), **workload_costs(system.workload(space.defaults))} if space else {}
+    own_costs = system.costs(space.defaults) if space else {}
     has_target = bool(reader.target())
-    known = list(dict.fromkeys([*system.metrics, *cost_names(has_target), *own_costs]))
+    known = [*system.metrics, *cost_names(has_target), *own_costs]
+    if space and any(name in SAMPLE_COSTS for _, name in reader.named()):
+        # Only now, as a workload may need data, which a check should do without.
+        known += SAMPLE_COSTS.keys() & workload_costs(system.workload(space.defaults)).keys()
     return [unknown_cost(path, name, known, has_target) for path, name in reader.named() if name not in known]
 
 
