@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor, cat
-from torch.nn.functional import glu, linear
+from torch.nn.functional import glu, linear, pad
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,22 @@ def decode(
         gate: What inner channels are multiplied by, of a shape that broadcasts to (n_sequences, n_frames, n_inner).
         is_last: The sound itself, which no ReLU follows.
     """
-    return overlapped(decode_frames(weights, x, gate), weights.conv_bias, rest, is_last=is_last)
+    inner = _inner(weights, x, gate)
+    (_, n_frames, _), n_before = inner.shape, len(weights.conv) - 1
+    # What is played in a frame comes from it and those before it. To shift the inner side, which slicing makes narrow,
+    # is cheaper than to add up outputs of full width.
+    shifted = pad(inner, (0, 0, n_before, 0))
+    together = cat([shifted[:, n_before - k : n_before - k + n_frames] for k in range(n_before + 1)], dim=-1)
+    stride = weights.conv.shape[-1] // len(weights.conv_bias)
+    y = linear(together, weights.conv.flatten(0, 1).T, weights.conv_bias.repeat(stride))
+    last = inner[:, max(0, n_frames - n_before) :]
+    after = _added_up([last @ taps for taps in weights.conv])[:, last.shape[1] :]
+    if rest is not None:
+        n_here = min(n_frames, n_before)
+        y[:, :n_here] += rest[:, :n_here]
+        after[:, : n_before - n_here] += rest[:, n_here:]
+    y = y.reshape(len(y), -1, len(weights.conv_bias))
+    return Decoded(y if is_last else y.relu_(), after)
 
 
 def decode_frames(weights: DecoderWeights, x: Tensor, gate: Tensor | None = None) -> list[Tensor]:
@@ -133,19 +148,29 @@ def decode_frames(weights: DecoderWeights, x: Tensor, gate: Tensor | None = None
     Returns:
         For each part of the taps, shape (..., stride * n_outputs).
     """
-    inner = glu(linear(x, weights.mix.T, weights.mix_bias), dim=-1)
-    if gate is not None:
-        inner = inner * gate
+    inner = _inner(weights, x, gate)
     return [inner @ taps for taps in weights.conv]
+
+
+def _inner(weights: DecoderWeights, x: Tensor, gate: Tensor | None) -> Tensor:
+    inner = glu(linear(x, weights.mix.T, weights.mix_bias), dim=-1)
+    return inner if gate is None else inner * gate
 
 
 def overlapped(parts: Sequence[Tensor], bias: Tensor, rest: Tensor | None, *, is_last: bool) -> Decoded:
     """The sum of what all frames add, each of shape (n_sequences, n_frames, stride * n_outputs)."""
-    n_chunks, (n_sequences, n_frames, width) = len(parts), parts[0].shape
-    whole = parts[0].new_zeros(n_sequences, n_frames + n_chunks - 1, width)
+    n_sequences, n_frames, _ = parts[0].shape
+    whole = _added_up(parts)
     if rest is not None:
-        whole[:, : n_chunks - 1] = rest
-    for k, part in enumerate(parts):
-        whole[:, k : k + n_frames] += part
+        whole[:, : len(parts) - 1] += rest
     y = whole[:, :n_frames].reshape(n_sequences, -1, len(bias)) + bias
     return Decoded(y if is_last else y.relu(), whole[:, n_frames:])
+
+
+def _added_up(parts: Sequence[Tensor]) -> Tensor:
+    """The sum of the parts, each a frame later than the one before."""
+    n_sequences, n_frames, width = parts[0].shape
+    whole = parts[0].new_zeros(n_sequences, n_frames + len(parts) - 1, width)
+    for k, part in enumerate(parts):
+        whole[:, k : k + n_frames] += part
+    return whole

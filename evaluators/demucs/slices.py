@@ -69,5 +69,21 @@ def sliced(network: SlimmableDemucs, schedule: Sequence[float]) -> SlicedDemucs:
 
 
 def recur(units: Sequence[nn.GRU], x: Tensor) -> Tensor:
-    """The bottleneck from silence on, shape (n_sequences, n_steps, n_channels)."""
-    return torch.cat([unit(part)[0] for unit, part in zip(units, x.chunk(len(units), dim=-1), strict=True)], dim=-1)
+    """The bottleneck from silence on, shape (n_sequences, n_steps, n_channels).
+
+    All units take a step together: one at a time, the small ones spend most of their time on being called.
+    """
+    (n_sequences, n_steps, _), n_units = x.shape, units[0].hidden_size
+    w_i, w_h = (torch.stack([unit.get_parameter(f"weight_{part}_l0").T for unit in units]) for part in ("ih", "hh"))
+    b_i, b_h = (torch.stack([unit.get_parameter(f"bias_{part}_l0")[None] for unit in units]) for part in ("ih", "hh"))
+    # (n_groups, n_steps, n_sequences, n_units): a step of all is contiguous.
+    heard = x.unflatten(2, (len(units), n_units)).permute(2, 1, 0, 3)
+    of_inputs = torch.baddbmm(b_i, heard.flatten(1, 2), w_i).unflatten(1, (n_steps, n_sequences))
+    states = [x.new_zeros(len(units), n_sequences, n_units)]
+    for of_input in of_inputs.unbind(1):
+        of_state = torch.baddbmm(b_h, states[-1], w_h)
+        gates = (of_input[..., : 2 * n_units] + of_state[..., : 2 * n_units]).sigmoid_()
+        reset, kept = gates.chunk(2, dim=-1)
+        new = torch.addcmul(of_input[..., 2 * n_units :], reset, of_state[..., 2 * n_units :]).tanh_()
+        states.append(torch.lerp(new, states[-1], kept))
+    return torch.stack(states[1:]).permute(2, 0, 1, 3).flatten(2)
