@@ -77,8 +77,8 @@ def recur(units: Sequence[nn.GRU], x: Tensor) -> Tensor:
     w_i, w_h = (torch.stack([unit.get_parameter(f"weight_{part}_l0").T for unit in units]) for part in ("ih", "hh"))
     b_i, b_h = (torch.stack([unit.get_parameter(f"bias_{part}_l0")[None] for unit in units]) for part in ("ih", "hh"))
     # (n_groups, n_steps, n_sequences, n_units): a step of all is contiguous.
-    heard = x.unflatten(2, (len(units), n_units)).permute(2, 1, 0, 3)
-    of_inputs = torch.baddbmm(b_i, heard.flatten(1, 2), w_i).unflatten(1, (n_steps, n_sequences))
+    heard = x.reshape(n_sequences, n_steps, len(units), n_units).permute(2, 1, 0, 3)
+    of_inputs = torch.baddbmm(b_i, heard.flatten(1, 2), w_i).view(len(units), n_steps, n_sequences, -1)
     states = [x.new_zeros(len(units), n_sequences, n_units)]
     for of_input in of_inputs.unbind(1):
         of_state = torch.baddbmm(b_h, states[-1], w_h)
