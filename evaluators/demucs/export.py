@@ -14,6 +14,7 @@ from torch import Tensor
 from evaluators.demucs.aims import Routed
 from evaluators.demucs.inference import Prepared, Slices, run_schedules
 from evaluators.demucs.network import EncoderBlock
+from evaluators.demucs.onnx_file import demucs_onnx
 from evaluators.demucs.preparation import PreparedDemucs
 from evaluators.demucs.router import Router, biased
 from evaluators.demucs.routing import run_routed
@@ -21,6 +22,7 @@ from evaluators.demucs.schedules import Schedule, uniform
 from evaluators.demucs.shape import DemucsShape
 from evaluators.demucs.sound import LEVEL_SECONDS, QUIETEST, sinc_taps
 from evaluators.enhancement.export import write_network
+from evaluators.onnx_graph import can_write_onnx
 from evaluators.speech.evaluation_sets import EvaluationClip
 from evaluators.speech.sound import SAMPLE_RATE_HZ
 
@@ -37,7 +39,8 @@ def export_demucs(
     and no others; `bottleneck.gruN`; the `taps` of resampling. With a router: all channels, and `router`.
     `network.json`: sizes, the kept channels of every block at every factor that occurs, and how sound is brought to the
     network's level. `test_vectors.safetensors`: noisy sound and what is to be played, without the delay; with a router,
-    the place of the factor chosen in every step.
+    the place of the factor chosen in every step. Without a router, and where the extra `onnx` is installed, also
+    `network.onnx` at the network's rate and level, checked on the same sound.
 
     Args:
         shape: Sizes of the network.
@@ -70,7 +73,9 @@ def export_demucs(
     weights = deployed_weights(slices, schedule)
     if router is not None:
         weights |= {f"router.{name}": value.detach() for name, value in router.state_dict().items()}
-    write_network(directory, weights, description, _vectors(slices, schedule, router, clip))
+    is_written = router is None and can_write_onnx()
+    onnx = demucs_onnx(slices, schedule, _prepared(shape, clip)[1].x) if is_written else None
+    write_network(directory, weights, description, _vectors(slices, schedule, router, clip), onnx)
 
 
 def deployed_weights(slices: Slices, schedule: Schedule) -> dict[str, Tensor]:
@@ -113,11 +118,15 @@ def _blocks(shape: DemucsShape, schedule: Schedule, is_routed: bool) -> list[dic
     return blocks
 
 
+def _prepared(shape: DemucsShape, clip: EvaluationClip) -> tuple[Tensor, Prepared]:
+    noisy = torch.tensor(clip.noisy[: N_TEST_STEPS * shape.step_samples])
+    return noisy, Prepared.of(shape, noisy[None])
+
+
 @torch.inference_mode()
 def _vectors(slices: Slices, schedule: Schedule, router: Router | None, clip: EvaluationClip) -> dict[str, Any]:
     shape = slices.shape
-    noisy = torch.tensor(clip.noisy[: N_TEST_STEPS * shape.step_samples])
-    prepared = Prepared.of(shape, noisy[None])
+    noisy, prepared = _prepared(shape, clip)
     vectors: dict[str, Any] = {"noisy": noisy.numpy()}
     if router is None:
         (slimmed,) = run_schedules(slices, [schedule], prepared.x)

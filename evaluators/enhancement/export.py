@@ -10,6 +10,7 @@ from typing import Any
 from safetensors.numpy import save
 from torch import Tensor
 
+from evaluators.onnx_graph import ONNX_FILE
 from evaluators.speech.frames import FRAME_SAMPLES, HOP_SAMPLES
 from evaluators.speech.sound import SAMPLE_RATE_HZ
 from evaluators.speech.stft import SMALLEST_POWER
@@ -33,7 +34,11 @@ def framing(features: str) -> dict[str, Any]:
 
 
 def write_network(
-    directory: Path, weights: Mapping[str, Tensor], description: Mapping[str, Any], vectors: Mapping[str, Any]
+    directory: Path,
+    weights: Mapping[str, Tensor],
+    description: Mapping[str, Any],
+    vectors: Mapping[str, Any],
+    onnx: bytes | None = None,
 ) -> None:
     """Write weights, what there is to know about them, and vectors to check a port with; each whole or not at all.
 
@@ -42,6 +47,7 @@ def write_network(
         weights: On the CPU.
         description: What JSON can hold.
         vectors: Name -> NumPy array.
+        onnx: Content of an ONNX file, if there is one.
 
     Raises:
         OSError: If a file cannot be written.
@@ -50,3 +56,5 @@ def write_network(
     write_atomically(directory / WEIGHTS_FILE, save(arrays))
     write_atomically(directory / NETWORK_FILE, (json.dumps(description, indent=1) + "\n").encode())
     write_atomically(directory / VECTORS_FILE, save(dict(vectors)))
+    if onnx is not None:
+        write_atomically(directory / ONNX_FILE, onnx)

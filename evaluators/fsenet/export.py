@@ -15,8 +15,10 @@ from evaluators.enhancement.export import LOG_POWER, N_TEST_FRAMES, framing, wri
 from evaluators.fsenet.folded import FoldedFsenet
 from evaluators.fsenet.inference import Fixed
 from evaluators.fsenet.network import features
+from evaluators.fsenet.onnx_file import fsenet_onnx
 from evaluators.fsenet.pruning import Pruning
 from evaluators.fsenet.rules import Rule
+from evaluators.onnx_graph import can_write_onnx
 from evaluators.speech.evaluation_sets import EvaluationClip
 from evaluators.speech.stft import spectrum
 
@@ -31,7 +33,8 @@ def export_fsenet(pruned: Fixed, pruning: Pruning, clip: EvaluationClip, directo
     kept are not in it: `<block>.channels` then has the numbers of those that `contract` computes. `network.json`:
     sizes, framing, and for each block its dilation and the score above which a channel is kept.
     `test_vectors.safetensors`: real and imaginary parts of noisy spectra, the gains expected, and which channels each
-    block keeps in each frame.
+    block keeps in each frame. Where the extra `onnx` is installed also `network.onnx`, from features to gains, checked
+    on the test vectors.
 
     Args:
         pruned: The network and its rules.
@@ -51,7 +54,8 @@ def export_fsenet(pruned: Fixed, pruning: Pruning, clip: EvaluationClip, directo
         "pruning": {"method": pruning.method, "trained_for_kept_share": pruning.target},
         "blocks": blocks,
     }
-    write_network(directory, pruned_weights(network, rules), description, _vectors(pruned, clip))
+    onnx = fsenet_onnx(pruned, _test_features(pruned, clip)) if can_write_onnx() else None
+    write_network(directory, pruned_weights(network, rules), description, _vectors(pruned, clip), onnx)
 
 
 def pruned_weights(network: FoldedFsenet, rules: Sequence[Rule]) -> dict[str, Tensor]:
@@ -70,6 +74,10 @@ def pruned_weights(network: FoldedFsenet, rules: Sequence[Rule]) -> dict[str, Te
             weights |= {f"{name}.gate.{key}": value for key, value in gate.items()}
     weights["back.weight"], weights["back.bias"] = network.back.weight, network.back.bias
     return weights
+
+
+def _test_features(pruned: Fixed, clip: EvaluationClip) -> Tensor:
+    return features(spectrum(torch.tensor(clip.noisy))[:N_TEST_FRAMES], pruned.network.shape.features)
 
 
 def _vectors(pruned: Fixed, clip: EvaluationClip) -> dict[str, Any]:

@@ -12,8 +12,10 @@ import torch
 from numpy.typing import NDArray
 from safetensors.numpy import save
 
+from evaluators.onnx_graph import ONNX_FILE, can_write_onnx
 from evaluators.quality.bit_strings import pack_integers
 from evaluators.quality.frontend import CENTRE_DB, FEATURE_SCALE, STEP_DB, features_of
+from evaluators.quality.onnx_file import quality_onnx
 from evaluators.quality.rounded import RoundedLayer, RoundedNet, run_rounded
 from evaluators.quality.shape import FFT_SAMPLES, QualityShape
 from evaluators.quality.widths import FLOAT_BITS
@@ -29,7 +31,8 @@ def export_quality(network: RoundedNet, shape: QualityShape, waveforms: NDArray[
     `weights.safetensors`: of each layer `weights`, integers packed by `pack_integers` in PyTorch's order (floats where
     they have 32 bits), and `scale` and `bias` of every output: a sum s of integers stands for `s * scale + bias`.
     `network.json`: sizes, front end, bits of every layer and map. `test_vectors.safetensors`: windows of speech, their
-    features and scores.
+    features and scores. Where the extra `onnx` is installed also `network.onnx`, from features to scores, checked on
+    the test vectors.
 
     Args:
         network: What was measured.
@@ -47,6 +50,8 @@ def export_quality(network: RoundedNet, shape: QualityShape, waveforms: NDArray[
     write_atomically(directory / WEIGHTS_FILE, save(tensors))
     write_atomically(directory / NETWORK_FILE, description.encode())
     write_atomically(directory / VECTORS_FILE, save(vectors))
+    if can_write_onnx():
+        write_atomically(directory / ONNX_FILE, quality_onnx(network, shape, features.numpy(), scores))
 
 
 def _tensors(layer: RoundedLayer) -> dict[str, NDArray[Any]]:

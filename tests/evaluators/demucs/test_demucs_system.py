@@ -15,10 +15,12 @@ from safetensors.numpy import load_file
 from torch import nn
 
 from cost_models import workload_costs
+from evaluators.demucs.inference import Prepared
 from evaluators.demucs.shape import PRESETS
 from evaluators.demucs.system import SlimmableDemucs
 from evaluators.errors import EvaluationError, SystemSpecError
 from evaluators.illustrations import Sound, Steps, illustration_error
+from evaluators.onnx_graph import run_onnx
 from evaluators.registry import create_system
 from evaluators.system import Context
 from search.study import Study
@@ -180,6 +182,14 @@ def test_an_export_can_be_run_from_its_files_alone(prepared: SlimmableDemucs, tm
     prepared.export(schedule(0.5, encoder2=0.125, decoder1=1.0), tmp_path)
     found, expected = by_files(tmp_path)
     np.testing.assert_allclose(found, expected, atol=1e-4)
+    # ONNX at the network's rate and level, where this network adds its input to its output.
+    noisy = torch.from_numpy(load_file(tmp_path / "test_vectors.safetensors")["noisy"])
+    ready = Prepared.of(prepared._shape, noisy[None])
+    content = (tmp_path / "network.onnx").read_bytes()
+    output = run_onnx(content, {"input": ready.x.transpose(1, 2).numpy()}, ["output"])["output"]
+    y = torch.from_numpy(output).transpose(1, 2) - (ready.x if prepared._shape.has_input_skip else 0)
+    played = ready.sounds(prepared._shape, y, len(noisy))[0]
+    np.testing.assert_allclose(played.numpy(), expected, atol=1e-4)
 
 
 @pytest.mark.parametrize("options", [{}, {"upsampling": 2}])
@@ -208,6 +218,7 @@ def test_a_routed_export_has_all_widths_and_its_router(routed: SlimmableDemucs, 
     assert set(load_file(tmp_path / "test_vectors.safetensors")["chosen"].tolist()) == {3}
     blocks = json.loads((tmp_path / "network.json").read_text())["blocks"]
     assert blocks[0]["kept_channels"] == {"0.125": 1, "0.25": 1, "0.5": 2, "1": 4}
+    assert not (tmp_path / "network.onnx").exists()
 
 
 def test_a_clip_shorter_than_a_step_is_told(prepared: SlimmableDemucs, recordings: Path) -> None:

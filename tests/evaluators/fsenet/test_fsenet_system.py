@@ -18,6 +18,7 @@ from evaluators.errors import SystemSpecError
 from evaluators.fsenet.shape import PRESETS
 from evaluators.fsenet.system import ConvFsenetSystem
 from evaluators.illustrations import Sound, Steps, illustration_error
+from evaluators.onnx_graph import run_onnx
 from evaluators.registry import create_system
 from evaluators.system import Context
 from search.study import Study
@@ -136,6 +137,20 @@ def test_a_static_export_is_smaller_and_says_which_channels(prepared: ConvFsenet
     assert not [name for name in weights if ".gate." in name]
     costs = workload_costs(prepared.workload(configuration(0.75, "static_scores")))
     assert sum(v.size for name, v in weights.items() if not name.endswith("channels")) == costs["parameters"]
+    gains, expected = by_onnx(tmp_path)
+    np.testing.assert_allclose(gains, expected, atol=1e-4)
+    n_static_bytes = (tmp_path / "network.onnx").stat().st_size
+    prepared.export(configuration(0, "static_scores"), tmp_path)
+    assert n_static_bytes < (tmp_path / "network.onnx").stat().st_size
+
+
+def by_onnx(folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Gains of the test vectors by the exported ONNX file, and those expected."""
+    vectors = load_file(folder / "test_vectors.safetensors")
+    power = vectors["real"] ** 2 + vectors["imaginary"] ** 2
+    features = np.log10(np.maximum(power, 1e-12))[None].astype(np.float32)
+    found = run_onnx((folder / "network.onnx").read_bytes(), {"features": features}, ["gains"])
+    return found["gains"][0], vectors["gains"]
 
 
 def test_a_dynamic_export_can_be_run_from_its_files_alone(prepared: ConvFsenetSystem, tmp_path: Path) -> None:
@@ -161,6 +176,8 @@ def test_a_dynamic_export_can_be_run_from_its_files_alone(prepared: ConvFsenetSy
         filtered = sum(taps[j] * past[j * dilation : j * dilation + len(x)] for j in range(3))
         x = x + layer(f"{name}.contract", (filtered + weights[f"{name}.taps.bias"]).relu()) * kept
     np.testing.assert_allclose(layer("back", x).sigmoid().numpy(), vectors["gains"], atol=1e-4)
+    gains, expected = by_onnx(tmp_path)
+    assert (np.abs(gains - expected) < 1e-4).mean() > 0.999
 
 
 @pytest.mark.parametrize(

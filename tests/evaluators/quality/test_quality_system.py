@@ -17,6 +17,7 @@ from cost_models import workload_costs
 from evaluators.data import SPLITS
 from evaluators.errors import DataError, EvaluationError, SystemSpecError
 from evaluators.illustrations import Predictions, illustration_error
+from evaluators.onnx_graph import run_onnx
 from evaluators.quality import examples
 from evaluators.quality.examples import LabelledData
 from evaluators.quality.exported import load_export
@@ -124,6 +125,8 @@ def test_an_export_scores_as_the_network_that_was_measured(
     vectors = load_file(tmp_path / "test_vectors.safetensors")
     np.testing.assert_allclose(predictor.predict(vectors["waveforms"]), vectors["scores"].clip(1, 4.64), atol=1e-6)
     assert predictor.predict(np.zeros((0, 80_000), np.float32)).shape == (0,)
+    found = run_onnx((tmp_path / "network.onnx").read_bytes(), {"features": vectors["features"]}, ["score"])
+    np.testing.assert_allclose(found["score"], vectors["scores"], atol=1e-4)
     weights = load_file(tmp_path / "weights.safetensors")
     description = json.loads((tmp_path / "network.json").read_text())
     for layer in description["layers"]:
