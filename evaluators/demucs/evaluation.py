@@ -114,6 +114,14 @@ def score_routed(
 
 
 @torch.inference_mode()
+def mean_utilization(network: RoutedSlices, among: Sequence[Portion]) -> float:
+    """Mean over time of the factors that a router chooses when it leans nowhere."""
+    ufs = torch.tensor(network.slices.shape.ufs)
+    chosen = [decisions(network.router(part.prepared.leveled), 0.0)[part.is_step] for part in among]
+    return float(ufs[torch.cat(chosen)].mean())
+
+
+@torch.inference_mode()
 def _routed(
     networks: Mapping[Aim, RoutedSlices], part: Portion, wanted: Sequence[Routed]
 ) -> Iterator[tuple[Routed, Tensor, Tensor]]:

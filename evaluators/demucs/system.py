@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from cost_models import Workload, workload_costs
 from evaluators.data import Split
-from evaluators.demucs.aims import Routed, aims, routed_of, router_knobs
+from evaluators.demucs.aims import Aim, Routed, aims, routed_of, router_knobs
 from evaluators.demucs.router_shape import RouterShape
 from evaluators.demucs.schedules import Schedule, schedule_knobs, schedule_of, uniform
 from evaluators.demucs.shape import PRESETS, DemucsShape, Preset, shape_errors, uf_errors
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from evaluators.demucs.evaluation import Portion
     from evaluators.demucs.preparation import PreparedDemucs
 
+TARGET_TOLERANCE = 0.05
+"""Routers that come no nearer to their target are told of."""
 WORK = "mmacs_per_second"
 
 
@@ -137,8 +139,19 @@ class SlimmableDemucs:
         return f"slimmable_demucs {self._prepared.fingerprint} {self._bench.identity}"
 
     def facts(self) -> Mapping[str, Any]:
-        """The data, what was left out of it, and the delay."""
-        return self._bench.facts(self._shape.delay_ms)
+        """The data, what was left out of it, the delay, and how near routers came to what they were trained towards."""
+        facts = self._bench.facts(self._shape.delay_ms)
+        if not self._is_routed:
+            return facts
+        reached = self._utilizations()
+        missed = [
+            f"the router trained towards a utilization of {_named(aim)} comes to {mean:.3f} on the calibration clips; "
+            "train longer, raise beta, or let `router_targets.bias` make up for it"
+            for aim, mean in reached.items()
+            if abs(mean - aim.utilization) > TARGET_TOLERANCE
+        ]
+        shown = {_named(aim): round(mean, 4) for aim, mean in reached.items()}
+        return {**facts, "utilization_reached": shown, **({"targets_missed": missed} if missed else {})}
 
     def evaluate(
         self, configurations: Sequence[Configuration], split: EvaluationSplit, fidelity: float = 1.0
@@ -217,6 +230,16 @@ class SlimmableDemucs:
     def _work(self, workload: Workload) -> dict[str, float]:
         return {WORK: workload_costs(workload)["macs"] * self._shape.steps_per_second / 1e6}
 
+    def _utilizations(self) -> dict[Aim, float]:
+        """Mean factors that routers choose on calibration clips."""
+        from evaluators.demucs.evaluation import mean_utilization, portions
+        from evaluators.training.threads import one_thread
+
+        clips = self._bench.data.evaluation["calibration"]
+        with one_thread():
+            heard = portions(self._shape, [clips[k] for k in range(len(clips))])
+            return {aim: mean_utilization(network, heard) for aim, network in self._prepared.routed.items()}
+
     def _clips(self, split: Split, fidelity: float) -> list[Portion]:
         """The first clips of a split, made ready once."""
         from evaluators.demucs.evaluation import portions
@@ -225,6 +248,10 @@ class SlimmableDemucs:
         if (split, len(clips)) not in self._portions:
             self._portions[split, len(clips)] = portions(self._shape, clips)
         return self._portions[split, len(clips)]
+
+
+def _named(aim: Aim) -> str:
+    return f"{aim.utilization:g} (beta {aim.beta:g}, gamma {aim.gamma:g})"
 
 
 def _shape(options: SlimmableDemucsOptions) -> DemucsShape:

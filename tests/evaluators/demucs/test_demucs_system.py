@@ -209,6 +209,25 @@ def test_an_export_is_as_large_as_the_memory_model_says(
     assert sizes[0] < sizes[1]
 
 
+def test_facts_tell_how_near_routers_came_to_their_targets(prepared: SlimmableDemucs, routed: SlimmableDemucs) -> None:
+    assert "utilization_reached" not in prepared.facts()
+    facts = routed.facts()
+    names = ["0.5 (beta 1, gamma 0.1)", "0.5 (beta 1, gamma 0)"]
+    assert list(facts["utilization_reached"]) == names
+    for name, (aim, network) in zip(names, routed._prepared.routed.items(), strict=True):
+        clips = routed._bench.data.evaluation["calibration"]
+        chosen = [
+            network.router(Prepared.of(routed._shape, torch.tensor(clips[k].noisy)[None]).leveled).argmax(dim=-1)[0]
+            for k in range(len(clips))
+        ]
+        steps = [-(-len(clips[k].noisy) // routed._shape.step_samples) for k in range(len(clips))]
+        ufs = torch.tensor(routed._shape.ufs)
+        mean = torch.cat([ufs[c[:n]] for c, n in zip(chosen, steps, strict=True)]).mean().item()
+        assert facts["utilization_reached"][name] == pytest.approx(mean, abs=1e-3)
+        told = [line for line in facts.get("targets_missed", []) if name in line]
+        assert bool(told) == (abs(mean - aim.utilization) > 0.05)
+
+
 def test_a_routed_export_has_all_widths_and_its_router(routed: SlimmableDemucs, tmp_path: Path) -> None:
     routed.export(leaning(8), tmp_path)
     found, expected = by_files(tmp_path)  # by the largest factor, which this leaning chooses always
