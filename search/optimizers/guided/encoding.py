@@ -102,13 +102,13 @@ class Encoding:
         return np.array(columns).T.reshape(len(codes), len(self._owners)), self._owners
 
     @cached_property
-    def _features(self) -> list[NDArray[np.float64] | None]:
-        """Additive features of every level of each knob; None for continuous knobs."""
-        found: list[NDArray[np.float64] | None] = []
+    def _features(self) -> list[NDArray[np.float64]]:
+        """Additive features of every level, or step, of each knob."""
+        found: list[NDArray[np.float64]] = []
         for knob, upper in enumerate(self.upper):
             n_levels = int(upper) + 1
             if self.is_real[knob]:
-                found.append(None)
+                found.append(_waves())
             elif self.is_label[knob]:
                 found.append(np.eye(n_levels))
             else:
@@ -123,17 +123,17 @@ class Encoding:
         A knob with levels gives a random walk from level to level, labels an indicator each, a continuous knob
         smooth cosine waves and a slope. Each knob's part has a variance of about one.
         """
-        levels = codes.astype(np.intp)
-        waves = np.arange(1, WAVES + 1)
-        parts: list[NDArray[np.float64]] = []
-        for knob, features in enumerate(self._features):
-            if features is not None:
-                parts.append(features[levels[:, knob]])
-            else:
-                column = codes[:, knob, None]
-                parts.append(np.cos(np.pi * waves * column) * 2.0 / (1.0 + waves**2))
-                parts.append(2.0 * (column - 0.5))
+        # Continuous knobs move in steps: their cosines are looked up too.
+        levels = np.rint(np.where(self.is_real, codes * CONTINUOUS_STEPS, codes)).astype(np.intp)
+        parts = [features[levels[:, knob]] for knob, features in enumerate(self._features)]
         return np.concatenate(parts, axis=1) if parts else np.zeros((len(codes), 0))
+
+
+def _waves() -> NDArray[np.float64]:
+    """Features of every step of a continuous knob."""
+    column = np.arange(CONTINUOUS_STEPS + 1.0)[:, None] / CONTINUOUS_STEPS
+    waves = np.arange(1, WAVES + 1)
+    return np.concatenate([np.cos(np.pi * waves * column) * 2.0 / (1.0 + waves**2), 2.0 * (column - 0.5)], axis=1)
 
 
 def _warp(parameter: Ordered) -> NDArray[np.float64]:

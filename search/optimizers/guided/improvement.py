@@ -76,7 +76,9 @@ class Improvement:
     def _of(self, sums: list[Floats]) -> Floats:
         product = np.ones((len(sums[0]), len(self._lower)))
         for k, total in enumerate(sums):
-            product *= total[:, self._upper[:, k]] - total[:, self._lower[:, k]]
+            side = total[:, self._upper[:, k]]
+            side -= total[:, self._lower[:, k]]
+            product *= side
         return np.asarray(product.sum(axis=1))
 
 
@@ -98,21 +100,30 @@ def _boxes(places: NDArray[np.intp], ends: Sequence[int]) -> Boxes:
     for level in [*np.unique(places[:, -1]).tolist(), ends[-1]]:
         # Between two levels of the last objective the points at lower levels dominate.
         low, high = _boxes(_minimal(places[places[:, -1] <= below][:, :-1]), ends[:-1])
-        lower.append(np.c_[low, np.full(len(low), below)])
-        upper.append(np.c_[high, np.full(len(high), level)])
+        lower.append(_with_column(low, below))
+        upper.append(_with_column(high, level))
         below = level
     return np.concatenate(lower), np.concatenate(upper)
+
+
+def _with_column(rows: NDArray[np.intp], value: int) -> NDArray[np.intp]:
+    wider = np.empty((len(rows), rows.shape[1] + 1), dtype=np.intp)
+    wider[:, :-1], wider[:, -1] = rows, value
+    return wider
 
 
 def _stairs(places: NDArray[np.intp], ends: Sequence[int]) -> Boxes:
     """The boxes of two objectives: one slab for every level of the second, up to the best so far of the first."""
     ordered = places[np.lexsort((places[:, 0], places[:, 1]))]
-    first = np.r_[True, np.diff(ordered[:, 1]) > 0][: len(ordered)]
-    levels = ordered[first, 1]
-    best = np.minimum.accumulate(ordered[:, 0])[first] if len(ordered) else ordered[:, 0]
-    lower = np.c_[np.full(len(levels) + 1, -1), np.r_[-1, levels]]
-    upper = np.c_[np.r_[ends[0], best], np.r_[levels, ends[1]]]
-    return lower.astype(np.intp), upper.astype(np.intp)
+    first = np.ones(len(ordered), dtype=bool)
+    first[1:] = ordered[1:, 1] > ordered[:-1, 1]
+    # Filled in place: this is called for every slab of every front.
+    n = np.count_nonzero(first) + 1
+    lower, upper = np.full((n, 2), -1, dtype=np.intp), np.empty((n, 2), dtype=np.intp)
+    upper[0, 0], upper[-1, 1] = ends[0], ends[1]
+    upper[1:, 0] = np.minimum.accumulate(ordered[:, 0])[first]
+    lower[1:, 1] = upper[:-1, 1] = ordered[first, 1]
+    return lower, upper
 
 
 def _minimal(places: NDArray[np.intp]) -> NDArray[np.intp]:

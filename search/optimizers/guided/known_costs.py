@@ -16,6 +16,8 @@ SAMPLES = 12
 """Costs that are looked up for each feature of the table."""
 GOOD = 0.01
 """Error of the table, in units of each cost's range, up to which it may screen candidates."""
+SAME = 1e-6
+"""Relative difference up to which a cost is what was foretold."""
 
 
 class KnownCosts:
@@ -35,7 +37,23 @@ class KnownCosts:
         self._kept: dict[bytes, Floats] = {}
         default = encoding.codes([encoding.space.defaults])
         self.is_exact = np.isfinite(self(default)[0][0])
+        """Objectives that are foretold, of the default and of all samples; shape (n_objectives,)."""
         self._table = self._fitted_table(rng)
+
+    def is_refuted(self, codes: Codes, values: Floats) -> NDArray[np.bool_]:
+        """Which objectives were foretold otherwise than they turned out, shape (n_objectives,).
+
+        Args:
+            codes: What was evaluated, shape (n, n_knobs).
+            values: What was told of it, shape (n, n_objectives).
+        """
+        foretold = self(codes)[0]
+        is_same = np.abs(foretold - values) <= SAME * np.maximum(np.abs(foretold), np.abs(values))
+        return np.asarray(~is_same.all(axis=0))
+
+    def distrust(self, which: NDArray[np.bool_]) -> None:
+        """Take objectives for uncertain from now on; shape (n_objectives,)."""
+        self.is_exact = self.is_exact & ~which
 
     def __call__(self, codes: Codes) -> tuple[Floats, Floats]:
         """Exact values, NaN for the others, shape (n, n_objectives), and violations, shape (n,)."""
@@ -62,6 +80,8 @@ class KnownCosts:
         n = SAMPLES * len(self._features(encoding.codes([encoding.space.defaults]))[0])
         codes = encoding.codes([encoding.space.sample(rng) for _ in range(min(n, 2_000))])
         values, violations = self(codes)
+        # A network may be dynamic, with costs that only an activity tells, in some of its configurations.
+        self.is_exact = self.is_exact & np.isfinite(values).all(axis=0)
         if violations.any() or np.any(encoding.is_real):
             return None
         known = np.c_[np.where(self.is_exact, values, 0.0), violations]

@@ -19,14 +19,13 @@ from search.optimizers.guided.damage import DamageScale
 from search.optimizers.guided.data import Data
 from search.optimizers.guided.encoding import Codes, Encoding
 from search.optimizers.guided.feasibility import Feasibility
-from search.optimizers.guided.improvement import Improvement, Spread
+from search.optimizers.guided.judge import Judge, corner_of
 from search.optimizers.guided.knapsack import Knapsack
 from search.optimizers.guided.known_costs import KnownCosts
 from search.optimizers.guided.portfolio import Portfolio
 from search.optimizers.guided.start_design import one_at_a_time, spread_out
 from search.optimizers.guided.surrogate import Belief, Surrogate
 from search.optimizers.guided.variation import Variation
-from search.pareto import hypervolume
 from spaces import Configuration, Options
 
 Floats = NDArray[np.float64]
@@ -67,6 +66,7 @@ class GuidedSearch:
         self._problem = problem
         self._costs: KnownCosts | None = None
         self._is_ready = False
+        self._n_checked = 0
         self._threads: ThreadpoolController | None = None
         self._portfolio = Portfolio(self._encoding)
         self._pending: dict[bytes, Codes] = {}
@@ -81,6 +81,7 @@ class GuidedSearch:
             self._threads = ThreadpoolController()
         with self._threads.limit(limits=1):  # sums in another order would give other proposals on other machines
             self._prepare()
+            self._check_costs()
             found = self._from_start(n)
             if len(found) < n and not self._unseen.is_exhausted and self._data.is_measured.sum() >= 2:
                 found += self._from_model(n - len(found))
@@ -108,12 +109,7 @@ class GuidedSearch:
         keys = self._encoding.keys(self._encoding.codes([o.configuration for o in observations]))
         nothing = (np.nan,) * self._problem.n_objectives
         values = np.array([o.values if o.is_feasible and o.values else nothing for o in observations])
-        self._portfolio.learn(keys, values, self._data, self._corner())
-
-    def _corner(self) -> Floats:
-        front = self._data.values[self._data.front()]
-        measured = self._data.values[self._data.is_measured]
-        return _corner(front if len(front) else measured, measured)
+        self._portfolio.learn(keys, values, self._data, corner_of(self._data))
 
     def _prepare(self) -> None:
         """What needs exact costs: only when the first question comes is the system sure to be prepared."""
@@ -121,19 +117,35 @@ class GuidedSearch:
             return
         self._is_ready = True
         encoding, problem = self._encoding, self._problem
-        self._is_exact = np.zeros(problem.n_objectives, dtype=bool)
-        self._knapsack: Knapsack | None = None
-        scale: DamageScale | None = None
         if problem.foretell is not None and encoding.n_knobs:
             self._costs = KnownCosts(encoding, problem.foretell, self._rng)
-            self._is_exact = self._costs.is_exact
-            if self._is_exact.any():
-                self._knapsack = Knapsack(encoding, self._costs)
-                scale = DamageScale(encoding, self._knapsack.is_dear_above)
-        self._surrogates = {int(j): Surrogate(encoding, scale) for j in np.flatnonzero(~self._is_exact)}
+        self._choose_models()
         self._feasibility = Feasibility(encoding)
         self._variation = Variation(encoding, self._rng)
         self._start = list(self._start_design())
+
+    def _choose_models(self) -> None:
+        """What is exact is known, everything else gets a model."""
+        self._is_exact = np.zeros(self._problem.n_objectives, dtype=bool)
+        self._knapsack: Knapsack | None = None
+        scale: DamageScale | None = None
+        if self._costs is not None and self._costs.is_exact.any():
+            self._is_exact = self._costs.is_exact
+            self._knapsack = Knapsack(self._encoding, self._costs)
+            scale = DamageScale(self._encoding, self._knapsack.is_dear_above)
+        self._surrogates = {int(j): Surrogate(self._encoding, scale) for j in np.flatnonzero(~self._is_exact)}
+
+    def _check_costs(self) -> None:
+        """Costs that turn out otherwise than foretold are uncertain like everything else."""
+        data, first = self._data, self._n_checked
+        self._n_checked = len(data)
+        rows = first + np.flatnonzero(data.is_measured[first:])
+        if self._costs is None or not self._is_exact.any() or not len(rows):
+            return
+        refuted = self._costs.is_refuted(data.codes[rows], data.values[rows]) & self._is_exact
+        if refuted.any():
+            self._costs.distrust(refuted)
+            self._choose_models()
 
     def _start_design(self) -> Codes:
         encoding = self._encoding
@@ -165,16 +177,34 @@ class GuidedSearch:
                 refused.append((violation, drawn))
             else:
                 allowed.append(drawn)
+        if len(allowed) < n and refused:
+            allowed += self._near_the_bounds([c for _, c in refused], n - len(allowed))
         if allowed or not refused or not is_last_resort:
             return allowed
         return [min(refused, key=lambda pair: pair[0])[1]]
+
+    def _near_the_bounds(self, refused: Sequence[Configuration], n: int) -> list[Configuration]:
+        """What keeps to the constraints on costs where chance finds nothing: bred from what violates least."""
+        assert self._costs is not None, "what is refused violates a constraint on costs"
+        pool = self._encoding.codes(refused)
+        for _ in range(self._options.rounds):
+            pool = np.concatenate([pool, self._variation.children(pool, self._options.pool)])
+            pool = pool[self._encoding.distinct(pool)]
+            violations = self._costs(pool)[1]
+            pool = pool[np.argsort(violations, kind="stable")[: self._options.pool // 2]]
+            allowed = self._new(pool[: np.count_nonzero(violations <= 0)])
+            if len(allowed) >= n:
+                break
+        decoded = (self._encoding.space.decode(row) for row in allowed)
+        return [c for c, _ in zip((c for c in decoded if self._unseen.add(c)), range(n), strict=False)]
 
     def _is_allowed(self, row: Codes) -> bool:
         return self._costs is None or self._costs(row)[1][0] <= 0
 
     def _from_model(self, n: int) -> list[Configuration]:
         beliefs = self._beliefs()
-        judge = _Judge(self, beliefs)
+        pending = np.concatenate([np.empty((0, self._encoding.n_knobs)), *self._pending.values()])
+        judge = Judge(self._data, beliefs, self._costs, self._feasibility, pending)
         pool = self._improved_pool(judge, beliefs)
         # Exact costs leave one thing to be modelled, and what does damage is known: no breeding there.
         n_bred = 0 if self._is_exact.any() or self._is_small else self._portfolio.n_bred(n)
@@ -207,7 +237,7 @@ class GuidedSearch:
         self._feasibility.fit(self._data, known)
         return {j: s.fit(self._data.codes[rows], self._data.values[rows, j]) for j, s in self._surrogates.items()}
 
-    def _improved_pool(self, judge: _Judge, beliefs: dict[int, Belief]) -> Codes:
+    def _improved_pool(self, judge: Judge, beliefs: dict[int, Belief]) -> Codes:
         encoding = self._encoding
         if self._is_small:
             return self._new(encoding.codes(list(encoding.space.enumerate())))
@@ -246,7 +276,7 @@ class GuidedSearch:
     def _new(self, codes: Codes) -> Codes:
         return np.asarray(codes[np.array([key not in self._seen for key in self._encoding.keys(codes)], dtype=bool)])
 
-    def _batch(self, judge: _Judge, pool: Codes, n: int) -> list[Configuration]:
+    def _batch(self, judge: Judge, pool: Codes, n: int) -> list[Configuration]:
         chosen: list[Configuration] = []
         shortlist = judge.shortlist(pool, max(40, 8 * n))
         greedy = judge.greedy(shortlist)
@@ -264,119 +294,3 @@ class GuidedSearch:
             greedy.take(place, is_found=is_new)
         self.gain = total / judge.hypervolume if judge.hypervolume > 0 else np.inf
         return chosen
-
-
-class _Judge:
-    """Scores candidates by what they would add to the front."""
-
-    def __init__(self, search: GuidedSearch, beliefs: dict[int, Belief]) -> None:
-        self._search = search
-        self._beliefs = beliefs
-        data = search._data
-        self._front = data.values[data.front()]
-        self._has_front = len(self._front) > 0
-        measured = data.values[data.is_measured]
-        self._corner = _corner(self._front if self._has_front else measured, measured)
-        self._is_certain = bool(search._is_exact.any()) and len(beliefs) == 1
-        pending = list(search._pending.values())
-        if pending and self._has_front:
-            self._front = np.concatenate([self._front, self.means(np.concatenate(pending))])
-        self._improvement = Improvement(self._front, self._corner)
-        self.hypervolume = hypervolume(self._front, self._corner)
-
-    def __call__(self, codes: Codes, is_screening: bool = True) -> tuple[Floats, Floats]:
-        """Scores, and the place along the cost axis (of the first objective where nothing is exact)."""
-        spreads, violations = self._spreads(codes, is_screening)
-        chance = self._search._feasibility(codes)
-        gain = self._improvement(spreads) * chance if self._has_front else chance
-        axis = int(np.argmax(self._search._is_exact)) if self._search._is_exact.any() else 0
-        along = spreads[axis].values @ spreads[axis].weights
-        # What breaks a constraint on costs is never proposed, as long as there is anything else.
-        return np.where(violations > 0, -violations, gain), along
-
-    def means(self, codes: Codes) -> Floats:
-        """Predicted values, shape (n, n_objectives)."""
-        exact = None if self._search._costs is None else self._search._costs(codes)[0]
-        columns = [
-            self._beliefs[j].mean(codes) if exact is None or j in self._beliefs else exact[:, j]
-            for j in range(len(self._search._is_exact))
-        ]
-        return np.array(columns).T
-
-    def shortlist(self, codes: Codes, n: int) -> Codes:
-        """The best candidates with their true costs."""
-        if len(codes) == 0:
-            return codes
-        scores, _ = self(codes)
-        best = codes[np.argsort(-scores, kind="stable")[: 2 * n]]
-        scores, _ = self(best, is_screening=False)
-        kept = np.argsort(-scores, kind="stable")[:n]
-        if self._search._costs is not None:
-            allowed = scores[kept] >= 0
-            kept = kept[allowed] if allowed.any() else kept
-        return best[kept]
-
-    def greedy(self, codes: Codes) -> _Greedy:
-        """Chooses among candidates one by one."""
-        spreads, violations = self._spreads(codes, is_screening=False)
-        chance = self._search._feasibility(codes)
-        front = self._front if self._has_front else None
-        return _Greedy(spreads, violations, chance, self.means(codes), front, self._corner)
-
-    def _spreads(self, codes: Codes, is_screening: bool) -> tuple[list[Spread], Floats]:
-        violations = np.zeros(len(codes))
-        exact: Floats = np.empty((len(codes), 0))
-        if self._search._costs is not None:
-            costs = self._search._costs
-            exact, violations = costs.screened(codes) if is_screening else costs(codes)
-        spreads = [
-            self._beliefs[j].spread(codes, self._is_certain) if j in self._beliefs else Spread.exact(exact[:, j])
-            for j in range(len(self._search._is_exact))
-        ]
-        return spreads, violations
-
-
-class _Greedy:
-    """Scores of the candidates for a batch, each counted as found once it is taken.
-
-    Args:
-        spreads: Values of the candidates.
-        violations: Of constraints on costs, shape (n,).
-        chance: Probability to keep to the others, shape (n,).
-        means: Predicted values, shape (n, n_objectives).
-        front: Shape (n_points, n_objectives); None as long as nothing is feasible.
-        corner: Of the hypervolume.
-    """
-
-    def __init__(
-        self,
-        spreads: list[Spread],
-        violations: Floats,
-        chance: Floats,
-        means: Floats,
-        front: Floats | None,
-        corner: Floats,
-    ) -> None:
-        self._spreads, self._violations, self._chance, self._means = spreads, violations, chance, means
-        self._front, self._corner = front, corner
-        self._is_left = np.ones(len(means), dtype=bool)
-
-    def scores(self) -> Floats:
-        """What each candidate would add to the front and to what was taken; -inf for what was taken."""
-        gain = self._chance
-        if self._front is not None:
-            gain = Improvement(self._front, self._corner)(self._spreads) * gain
-        return np.where(self._is_left, np.where(self._violations > 0, -self._violations, gain), -np.inf)
-
-    def take(self, place: int, is_found: bool) -> None:
-        """Take a candidate out; it counts as found unless it was known before."""
-        self._is_left[place] = False
-        if is_found and self._front is not None:
-            self._front = np.concatenate([self._front, self._means[place : place + 1]])
-
-
-def _corner(front: Floats, measured: Floats) -> Floats:
-    """A tenth beyond the worst of the front; beyond that of everything where the front is a point."""
-    worst, spread = front.max(axis=0), np.ptp(front, axis=0)
-    spread = np.where(spread > 0, spread, np.ptp(measured, axis=0))
-    return np.asarray(worst + 0.1 * np.where(spread > 0, spread, np.maximum(np.abs(worst), 1.0)))

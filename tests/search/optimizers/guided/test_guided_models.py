@@ -11,7 +11,7 @@ from search.optimizers.guided.encoding import Encoding
 from search.optimizers.guided.gaussian_process import GaussianProcess, Hyperparameters
 from search.optimizers.guided.improvement import Improvement, Spread
 from search.pareto import hypervolume
-from spaces import Categorical, Continuous, Ordered, Space
+from spaces import Categorical, Configuration, Continuous, Ordered, Space
 
 KNOBS = (
     Ordered("bits.a", (2, 4, 8)),
@@ -19,7 +19,7 @@ KNOBS = (
     Continuous("ratio.c", 0.0, 0.9),
     Ordered("bits.d", (2, 3, 4, 5)),
 )
-DEFAULTS = {"bits.a": 8, "kind.b": "x", "ratio.c": 0.0, "bits.d": 5}
+DEFAULTS: Configuration = {"bits.a": 8, "kind.b": "x", "ratio.c": 0.0, "bits.d": 5}
 
 
 @pytest.fixture
