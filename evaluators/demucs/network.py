@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from evaluators.demucs.blocks import DecoderWeights, EncoderWeights, decode, encode
+from evaluators.demucs.blocks import DecoderWeights, EncoderWeights
+from evaluators.demucs.gradients import decode_in_training, encode_in_training
 from evaluators.demucs.shape import DemucsShape
 from evaluators.training.recurrence import run_recurrence
 
@@ -94,12 +95,13 @@ class SlimmableDemucs(nn.Module):
         skips = []
         for block, gate in zip(self.encoder, gates[:depth], strict=True):
             assert isinstance(block, EncoderBlock)
-            x = encode(block.sliced(block.conv.out_channels), x, gate=gate)
+            x = encode_in_training(block.sliced(block.conv.out_channels), x, gate)
             skips.append(x)
         x = self.recur(x)
         for k, (block, gate) in enumerate(zip(self.decoder, gates[depth:], strict=True)):
             assert isinstance(block, DecoderBlock)
-            x = decode(block.sliced(block.conv.in_channels), x + skips.pop(), gate=gate, is_last=k == depth - 1).y
+            weights_of_all = block.sliced(block.conv.in_channels)
+            x = decode_in_training(weights_of_all, x + skips.pop(), gate, is_last=k == depth - 1)
         return x
 
     def recur(self, x: Tensor) -> Tensor:

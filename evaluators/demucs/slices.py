@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from evaluators.demucs.blocks import DecoderWeights, EncoderWeights, decode, encode
+from evaluators.demucs.blocks import DecoderWeights, EncoderWeights
+from evaluators.demucs.gradients import decode_in_training, encode_in_training
 from evaluators.demucs.network import DecoderBlock, EncoderBlock, SlimmableDemucs
 from evaluators.demucs.schedules import check_schedule
 from evaluators.demucs.shape import DemucsShape
@@ -39,14 +40,14 @@ class SlicedDemucs:
         """The encoder: what the bottleneck reads, and what the decoder adds."""
         skips = []
         for encoder in self.encoder:
-            x = encode(encoder, x)
+            x = encode_in_training(encoder, x)
             skips.append(x)
         return x, skips
 
     def up(self, x: Tensor, skips: Sequence[Tensor]) -> Tensor:
         """The decoder, on what the bottleneck gives."""
         for k, (decoder, skip) in enumerate(zip(self.decoder, reversed(skips), strict=True)):
-            x = decode(decoder, x + skip, is_last=k == self.shape.depth - 1).y
+            x = decode_in_training(decoder, x + skip, is_last=k == self.shape.depth - 1)
         return x
 
 

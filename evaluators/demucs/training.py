@@ -16,7 +16,7 @@ from evaluators.storage import settings_hash
 from evaluators.system import Context
 from evaluators.training.epochs import Files, trained_weights
 
-TRAINING_VERSION = 1
+TRAINING_VERSION = 2
 """To be raised whenever the same options give other weights, so that kept ones are not used."""
 _OF_ROUTERS = frozenset({"router_epochs", "joint_epochs", "router_learning_rate", "joint_learning_rate", "temperature"})
 
