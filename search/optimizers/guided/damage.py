@@ -3,7 +3,8 @@
     y = b0 + b1 * log(n0 + sum_i damage_i),  bounded above
 
 Damage falls exponentially as a knob moves to its harmless end: quantization noise by a factor of four a bit, pruning,
-slimming and early exits alike. y is a transformed quality; the fit is a maximum a posteriori by L-BFGS with Huber's
+slimming and early exits alike. Every level has a little of its own on top, for rounding may hit or miss, and labels have
+nothing else. y is a transformed quality; the fit is a maximum a posteriori by L-BFGS with Huber's
 loss. What the model misses is left to a Gaussian process.
 """
 
@@ -28,6 +29,8 @@ AGAIN = {"maxiter": 15, "ftol": 1e-6}
 """How long a fit goes on; one from an earlier fit has a short way."""
 SOFTNESS = 0.15
 """Of the ceiling, in units of the target's spread."""
+BUMPS = 0.5
+"""Standard deviation of the logarithm of a level's damage around the exponential: rounding may hit or miss."""
 
 
 class DamageScale:
@@ -45,18 +48,17 @@ class DamageScale:
         for knob, parameter in enumerate(encoding.space.searched):
             if isinstance(parameter, Ordered):
                 self._table[knob, : parameter.n_levels] = self._sign[knob] * _scale(parameter)
-        sizes = [int(u) + 1 if label else 0 for u, label in zip(encoding.upper, encoding.is_label, strict=True)]
-        self.offsets = np.cumsum([0, *sizes])
-        self.n_labels = int(self.offsets[-1])
+        sizes = [0 if real else int(u) + 1 for u, real in zip(encoding.upper, encoding.is_real, strict=True)]
+        self._first = np.cumsum([0, *sizes])[:-1]
+        self.bumps = np.repeat(np.where(encoding.is_label, 2.0, BUMPS), sizes)
+        """Prior standard deviation of what each level of each knob has of its own; shape (n_bumps,)."""
 
     def __call__(self, codes: Codes) -> tuple[Floats, NDArray[np.intp]]:
-        """Centred powers of the knobs with an order, and for labels the index of their free parameter (else -1)."""
+        """Centred powers of the knobs with an order, and the index of each level's own part; continuous: the last."""
         encoding = self._encoding
         power = np.where(encoding.is_real, self._sign * BITS * (codes - 0.5), encoding.looked_up(self._table, codes))
-        labels = np.full(codes.shape, -1, dtype=np.intp)
-        if encoding.is_label.any():
-            labels = np.where(encoding.is_label, self.offsets[:-1] + codes, -1).astype(np.intp)
-        return power, labels
+        levels = np.where(encoding.is_real, len(self.bumps), self._first + codes)
+        return power, levels.astype(np.intp)
 
 
 def _scale(parameter: Ordered) -> Floats:
@@ -72,7 +74,7 @@ class DamageModel:
 
     Attributes:
         scale: Of the knobs.
-        parameters: b0, log b1, log n0, ceiling, then the level and the rate of each knob, then labels.
+        parameters: b0, log b1, log n0, ceiling, then the height and the rate of each knob, then each level's own part.
     """
 
     scale: DamageScale
@@ -95,16 +97,16 @@ def fit_damage(
     iterations: int | None = None,
 ) -> DamageModel:
     """Fit to standardized targets, from an earlier fit if there is one; in at most so many iterations."""
-    power, labels = scale(codes)
+    power, levels = scale(codes)
     n_knobs = power.shape[1]
     prior = np.r_[
         float(np.median(targets)), np.log(0.5), -4.0, float(targets.max()), np.zeros(n_knobs), np.ones(n_knobs)
     ]
-    prior = np.r_[prior, np.zeros(scale.n_labels)]
-    spread = np.r_[2.0, 0.7, 3.0, 0.5, np.full(n_knobs, 1.5), np.full(n_knobs, 0.3), np.full(scale.n_labels, 2.0)]
+    prior = np.r_[prior, np.zeros(len(scale.bumps))]
+    spread = np.r_[2.0, 0.7, 3.0, 0.5, np.full(n_knobs, 1.5), np.full(n_knobs, 0.3), scale.bumps]
 
     def loss(vector: Floats) -> tuple[float, Floats]:
-        state = _State(vector, power, labels)
+        state = _State(vector, power, levels)
         residual = (state.predicted - targets) / 0.1
         clipped = np.clip(residual, -HUBER, HUBER)
         z = (vector - prior) / spread
@@ -119,13 +121,11 @@ def fit_damage(
     return DamageModel(scale, found.x if np.isfinite(found.fun) else prior)
 
 
-def _log_damages(vector: Floats, power: Floats, labels: NDArray[np.intp]) -> Floats:
+def _log_damages(vector: Floats, power: Floats, levels: NDArray[np.intp]) -> Floats:
     n_knobs = power.shape[1]
-    level, rate, free = vector[4 : 4 + n_knobs], vector[4 + n_knobs : 4 + 2 * n_knobs], vector[4 + 2 * n_knobs :]
-    values = level + LN4 * rate * power
-    if len(free):
-        values = np.where(labels >= 0, free[labels], values)
-    return np.asarray(values)
+    height, rate = vector[4 : 4 + n_knobs], vector[4 + n_knobs : 4 + 2 * n_knobs]
+    own = np.append(vector[4 + 2 * n_knobs :], 0.0)
+    return np.asarray(height + LN4 * rate * power + own[levels])
 
 
 class _State:
@@ -135,10 +135,10 @@ class _State:
         predicted: Shape (n,).
     """
 
-    def __init__(self, vector: Floats, power: Floats, labels: NDArray[np.intp]) -> None:
-        self._power, self._labels, self._n_parameters = power, labels, len(vector)
+    def __init__(self, vector: Floats, power: Floats, levels: NDArray[np.intp]) -> None:
+        self._power, self._levels, self._n_parameters = power, levels, len(vector)
         b0, log_b1, log_n0, ceiling = vector[:4]
-        logs = np.concatenate([np.full((len(power), 1), log_n0), _log_damages(vector, power, labels)], axis=1)
+        logs = np.concatenate([np.full((len(power), 1), log_n0), _log_damages(vector, power, levels)], axis=1)
         top = logs.max(axis=1, keepdims=True)
         logs -= top
         self._shares = np.exp(logs, out=logs)
@@ -162,11 +162,11 @@ class _State:
         gradient[1] = self._b1 * float(bent @ self._log_sum)
         gradient[2] = by_log[:, 0].sum()
         gradient[3] = weights.sum() - bent.sum()
-        is_label = self._labels >= 0
-        ordered = np.where(is_label, 0.0, damages) if is_label.any() else damages
-        gradient[4 : 4 + n_knobs] = ordered.sum(axis=0)
-        gradient[4 + n_knobs : 4 + 2 * n_knobs] = LN4 * np.einsum("ij,ij->j", ordered, self._power)
-        np.add.at(gradient, 4 + 2 * n_knobs + self._labels[is_label], damages[is_label])
+        gradient[4 : 4 + n_knobs] = damages.sum(axis=0)
+        gradient[4 + n_knobs : 4 + 2 * n_knobs] = LN4 * np.einsum("ij,ij->j", damages, self._power)
+        n_own = self._n_parameters - 4 - 2 * n_knobs
+        own = np.bincount(self._levels.ravel(), damages.ravel(), n_own + 1)
+        gradient[4 + 2 * n_knobs :] = own[:n_own]
         return gradient
 
 

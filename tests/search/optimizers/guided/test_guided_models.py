@@ -34,11 +34,11 @@ def drawn(encoding: Encoding, n: int) -> np.ndarray:
 
 def test_the_gradient_of_damages_is_that_of_differences(encoding: Encoding) -> None:
     scale = DamageScale(encoding, np.array([True, True, False, True]))
-    power, labels = scale(drawn(encoding, 20))
+    power, levels = scale(drawn(encoding, 20))
     rng = np.random.default_rng(1)
-    vector, weights = rng.normal(size=4 + 2 * 4 + scale.n_labels), rng.normal(size=20)
-    slopes = approx_fprime(vector, lambda v: float(weights @ _State(v, power, labels).predicted), 1e-7)
-    assert _State(vector, power, labels).gradient(weights) == pytest.approx(slopes, abs=2e-5)
+    vector, weights = rng.normal(size=4 + 2 * 4 + len(scale.bumps)), rng.normal(size=20)
+    slopes = approx_fprime(vector, lambda v: float(weights @ _State(v, power, levels).predicted), 1e-7)
+    assert _State(vector, power, levels).gradient(weights) == pytest.approx(slopes, abs=2e-5)
 
 
 def test_the_posterior_mean_is_that_of_covariances(encoding: Encoding) -> None:
