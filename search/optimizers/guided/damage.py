@@ -3,9 +3,9 @@
     y = b0 + b1 * log(n0 + sum_i damage_i),  bounded above
 
 Damage falls exponentially as a knob moves to its harmless end: quantization noise by a factor of four a bit, pruning,
-slimming and early exits alike. Every level has a little of its own on top, for rounding may hit or miss, and labels have
-nothing else. y is a transformed quality; the fit is a maximum a posteriori by L-BFGS with Huber's
-loss. What the model misses is left to a Gaussian process.
+slimming and early exits alike. Every level has a little of its own on top, for rounding may hit or miss, and labels
+have nothing else. y is a transformed quality; the fit is a maximum a posteriori by L-BFGS with Huber's loss. What the
+model misses is left to a Gaussian process.
 """
 
 from __future__ import annotations
