@@ -70,6 +70,7 @@ class ConvFsenetSystem:
     def __init__(self, options: ConvFsenetOptions, folder: Path) -> None:
         self._options = options
         self._targets = tuple(dict.fromkeys(options.targets))
+        self._training = options.training.resolved(folder)
         self._bench = SpeechBench(options, folder, [WORK, FETCHED])
         self._shape = _shape(options)
         self._portions: dict[tuple[Split, int], list[Portion]] = {}
@@ -91,9 +92,7 @@ class ConvFsenetSystem:
 
         data = self._bench.prepare(context)
         self._portions.clear()
-        self._prepared: PreparedFsenet = prepare_fsenet(
-            self._shape, data, self._options.training, self._targets, context
-        )
+        self._prepared: PreparedFsenet = prepare_fsenet(self._shape, data, self._training, self._targets, context)
         clips = self._bench.utterances("calibration")
         (calibration,) = portions(clips, self._shape.features, at_once=len(clips))
         self._enhancer: Enhancer = Enhancer(self._prepared, calibration)

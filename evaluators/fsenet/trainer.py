@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from evaluators.enhancement.teacher import teacher_of
 from evaluators.fsenet.network import ConvFsenet, features
 from evaluators.fsenet.shape import FsenetShape
 from evaluators.fsenet.training_options import TrainingOptions
@@ -57,6 +58,9 @@ class PhaseTrainer(UpdateTrainer[ConvFsenet]):
         options: How to train.
         phase: Which part of the training this is.
         device: Where to.
+
+    Raises:
+        DataError: If the weights of a teacher cannot be used.
     """
 
     def __init__(
@@ -68,12 +72,13 @@ class PhaseTrainer(UpdateTrainer[ConvFsenet]):
         super().__init__(network, examples, options, device, peak)
         self._options = options
         self._phase = phase
+        self._teacher = teacher_of(options, device)
 
     def _update(self, number: int) -> dict[str, float]:
         options, phase = self._options, self._phase
         heard = phase.first_update + number
         examples = self._batch(heard)
-        spectra, targets = prepare_batch(examples, self._device)
+        spectra, targets = prepare_batch(examples, self._device, self._teacher)
         x = features(spectra, self.network.shape.features)
         figures: dict[str, float] = {}
         penalty = torch.zeros(())

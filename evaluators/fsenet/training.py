@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
+from evaluators.enhancement.teacher import teacher_key
+from evaluators.enhancement.teaching_options import TEACHING
 from evaluators.fsenet.network import ConvFsenet
 from evaluators.fsenet.shape import FsenetShape
 from evaluators.fsenet.trainer import GATES, Phase, PhaseTrainer, initialized
@@ -30,6 +32,7 @@ def train_dense(shape: FsenetShape, data: SpeechData, options: TrainingOptions, 
 
     Raises:
         EvaluationError: If the training fails.
+        DataError: If the weights of a teacher cannot be used.
     """
     key = dense_key(shape, data, options)
     phase = Phase.dense(options)
@@ -73,7 +76,8 @@ def train_gates(
 def dense_key(shape: FsenetShape, data: SpeechData, options: TrainingOptions) -> str:
     """Identity of what decides the weights of a dense network."""
     sizes = {name: value for name, value in vars(shape).items() if not name.startswith("gat")}
-    settings = options.model_dump(exclude=set(_OF_GATES))
+    settings = options.model_dump(exclude={*_OF_GATES, *TEACHING})
+    taught = teacher_key(options)
     return settings_hash(
         {
             "version": TRAINING_VERSION,
@@ -81,6 +85,7 @@ def dense_key(shape: FsenetShape, data: SpeechData, options: TrainingOptions) ->
             # Gates of another kind start from the same dense network.
             "shape": {**sizes, "dilations": list(shape.dilations)},
             "training": settings,
+            **({"taught": taught} if taught else {}),
         }
     )
 

@@ -6,12 +6,12 @@ from typing import Literal
 
 from pydantic import Field
 
-from evaluators.training.options import UpdateOptions
+from evaluators.enhancement.teaching_options import TeachingOptions
 
 Surrogate = Literal["inverse_square", "straight_through"]
 
 
-class TrainingOptions(UpdateOptions):
+class TrainingOptions(TeachingOptions):
     """How a network is trained: densely first, then with its gates, once for every target."""
 
     epochs: int = Field(default=20, ge=1, description="of the dense network; times that a checkpoint is written")

@@ -7,6 +7,7 @@ with exponent and weights as there.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -61,13 +62,39 @@ class Targets:
         of_bins = steps[..., None].expand(-1, -1, self.square.shape[-1])
         return Targets(self.square.gather(1, of_bins), self.slope.gather(1, of_bins), self.offset.gather(1, steps))
 
+    def towards(self, other: Targets, weight: float) -> Targets:
+        """Targets of which the loss is the weighted mean of the losses of two, of the same noisy speech."""
+        slope, offset = torch.lerp(self.slope, other.slope, weight), torch.lerp(self.offset, other.offset, weight)
+        return Targets(self.square, slope, offset)
 
-def prepare_batch(batch: Batch, device: torch.device | str) -> tuple[Tensor, Targets]:
-    """Noisy spectra, complex, shape (n_examples, n_frames, n_bins), and what a mask should make of them."""
+
+class Teaching(Protocol):
+    """Somebody who shows what to make of noisy speech."""
+
+    @property
+    def weight(self) -> float:
+        """Of what is shown, from 0 to 1."""
+
+    def mask(self, spectra: Tensor) -> Tensor:
+        """Gains, for complex spectra of the same shape."""
+
+
+def prepare_batch(batch: Batch, device: torch.device | str, teacher: Teaching | None = None) -> tuple[Tensor, Targets]:
+    """Noisy spectra, complex, shape (n_examples, n_frames, n_bins), and what a mask should make of them.
+
+    Args:
+        batch: Noisy and clean speech.
+        device: Where to.
+        teacher: Its output is aimed at as well, by its weight.
+    """
     noisy, clean = (torch.from_numpy(samples).to(device) for samples in (batch.noisy, batch.clean))
     gains = torch.from_numpy(level_gains(batch.clean)).to(device)[:, None, None]
     spectra = spectrum(noisy)
-    return spectra, Targets.of_spectra(gains * spectra, gains * spectrum(clean))
+    at_level = gains * spectra
+    targets = Targets.of_spectra(at_level, gains * spectrum(clean))
+    if teacher is not None:
+        targets = targets.towards(Targets.of_spectra(at_level, teacher.mask(spectra) * at_level), teacher.weight)
+    return spectra, targets
 
 
 def noise_losses(mask: Tensor, spectra: Tensor, clean: Tensor) -> Tensor:
