@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from evaluators.errors import EvaluationError
@@ -60,23 +62,41 @@ def calibrated(name: str, block: FoldedBlock, method: Method, ratio: float, x: T
     scores = block.scores(x, None if block.is_causal else is_frame)[is_frame]
     if method == "static_scores" or not hasattr(block.gate, "excite"):
         return Rule(None, _largest(scores.mean(dim=0), n_kept(ratio, n_channels)))
-    quartiles = scores[:: max(1, len(scores) // ENOUGH_FRAMES)].quantile(torch.tensor([0.25, 0.75]), dim=0)
-    if float((quartiles[1] - quartiles[0]).max()) < SMALLEST_SPREAD:
+    if _spread(scores) < SMALLEST_SPREAD:
         raise EvaluationError(
             f"{name}: the gate's scores are the same in most of the {len(scores)} frames of the calibration data, so "
             "no threshold can tell them apart. Is the data silent?"
         )
-    in_order = scores.flatten().sort().values
-    wanted = in_order[max(round(ratio * len(in_order)) - 1, 0)]
-    # Where scores are equal, pruning all of them or none may be nearer.
-    nearest = [wanted, *in_order[in_order < wanted][-1:]]
-    shares = [float((in_order <= threshold).float().mean()) for threshold in nearest]
-    met, threshold = min(zip(shares, map(float, nearest), strict=True), key=lambda found: abs(found[0] - ratio))
+    met, threshold = _threshold(ratio, scores.numpy().ravel())
     if abs(met - ratio) > TOLERANCE:
         raise EvaluationError(
             f"{name}: a pruning ratio of {ratio:g} cannot be met; so many scores are equal that {met:.3f} is nearest"
         )
     return Rule(threshold, torch.ones(n_channels, dtype=torch.bool))
+
+
+def _spread(scores: Tensor) -> float:
+    """How wide the middle half of a channel's scores is, at most, for scores of shape (n_frames, n_channels)."""
+    some = scores[:: max(1, len(scores) // ENOUGH_FRAMES)].numpy()
+    low, high = len(some) // 4, 3 * len(some) // 4
+    parted = np.partition(some, (low, high), axis=0)
+    return float((parted[high] - parted[low]).max())
+
+
+def _threshold(ratio: float, scores: NDArray[np.float32]) -> tuple[float, float]:
+    """The share of the scores that a threshold leaves out, as near to the ratio as they allow; and the threshold.
+
+    Partitions instead of sorting, which took longer than the network itself.
+    """
+    k = max(round(ratio * scores.size) - 1, 0)
+    lower = np.partition(scores, k)[: k + 1]
+    wanted = lower[k]
+    below = lower[lower < wanted]
+    # Where scores are equal, pruning all of them or none may be nearer.
+    found = [(int((scores <= wanted).sum()) / scores.size, float(wanted))]
+    if below.size:
+        found.append((below.size / scores.size, float(below.max())))
+    return min(found, key=lambda each: abs(each[0] - ratio))
 
 
 def _largest(values: Tensor, n: int) -> Tensor:
