@@ -1,13 +1,13 @@
 """Our guided search against the well-known optimizers, at equal numbers of unique evaluations.
 
     python -m benchmarks.race [--out DIR] [--groups gru toy general speech] [--problems digits ...]
-        [--contestants guided "Optuna TPE" ...] [--seeds 11] [--evaluations N] [--tables DIR]
+        [--contestants guided "Optuna TPE" ...] [--seeds 11] [--evaluations N] [--tables DIR] [--plot FILE]
 
 Results are appended to DIR/results.jsonl (benchmarks/race/results, unless told otherwise), so that an interrupted race
 goes on where it stopped: what is there is not run again; delete lines to have them measured anew. Evaluations are kept
 in --memory, and no contestant repeats what another has measured. Repeats are answered and not counted. `--tables`
-writes medians and quartiles of what is there, and `--seeds 0 --tables DIR` nothing else. Studies on data look under
-TINYPARETO_DATA.
+writes medians and quartiles of what is there, `--plot` draws them, and with `--seeds 0` nothing else is done. Studies
+on data look under TINYPARETO_DATA.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ def main() -> None:
     parser.add_argument("--evaluations", type=int, help="at most so many")
     parser.add_argument("--references", action="store_true", help="also make the reference fronts that are missing")
     parser.add_argument("--tables", type=Path, help="write tables into this folder")
+    parser.add_argument("--plot", type=Path, help="draw into this file (PNG, SVG or PDF)")
     options = parser.parse_args()
     results = Results(options.out)
     problems = options.problems or [problem for group in options.groups for problem in GROUPS[group]]
@@ -49,6 +50,10 @@ def main() -> None:
         from benchmarks.race.tables import write_tables
 
         write_tables(results, options.tables)
+    if options.plot:
+        from benchmarks.race.plots import write_plot
+
+        write_plot(results, problems, options.plot)
 
 
 if __name__ == "__main__":

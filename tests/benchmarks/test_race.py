@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks.race.analytic import exact_toy_front, toy
+from benchmarks.race.plots import quartiles_of, write_plot
 from benchmarks.race.problem import Ledger, SpentError
 from benchmarks.race.results import Result, Results, at_marks
 from benchmarks.race.running import run_missing
@@ -54,7 +55,20 @@ def test_tables_show_medians_and_quartiles_in_per_cent_of_the_reference(tmp_path
     assert "| guided | 3 | 75.0 (62.5 to 82.5) | 95.0 (95.0 to 95.0) |" in list(table(results, "digits"))
     rows = list(summary(results, ["digits", "zdt1"]))
     assert rows[2].startswith("| digits | 75.0 | 95.0 |")
-    assert "60.0 (random) | 100 | 3 / 1 |" in rows[2]
+    assert "60.0 (random) | 100 | 3 / 1 |  |" in rows[2]
+    results.add(result("random", 1, n50=80.0, n100=120.0, n500=199.0))
+    assert list(summary(results, ["digits"]))[2].endswith("| 99.5 at 500 (random) |")
+
+
+def test_a_plot_shows_the_marks_that_all_runs_have_reached(tmp_path: Path) -> None:
+    results = Results(tmp_path)
+    runs = [result("guided", 0, n50=1.0, n100=2.0), result("guided", 1, n50=3.0)]
+    marks, quartiles = quartiles_of(runs, 4.0)
+    assert (marks, quartiles.tolist()) == ([50], [[37.5], [50.0], [62.5]])
+    for run in runs:
+        results.add(run)
+    write_plot(results, ["digits", "zdt1"], tmp_path / "plots" / "race.png")
+    assert (tmp_path / "plots" / "race.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_the_exact_front_dominates_what_is_drawn() -> None:
