@@ -69,8 +69,7 @@ class FoldedBlock:
 
     def scores(self, x: Tensor, is_frame: Tensor | None = None) -> Tensor:
         """Scores of the channels, of the shape of x."""
-        scores: Tensor = self.gate(x if is_frame is None else x * is_frame[..., None])
-        return scores
+        return self.gate.scores_of(x if is_frame is None else x * is_frame[..., None])
 
 
 @dataclass(frozen=True)

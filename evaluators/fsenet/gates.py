@@ -32,6 +32,17 @@ class Gate(nn.Module):
             return self.scores.expand(*x.shape[:-1], -1)
         return self.of_average(moving_average(x, self._shape.gate_frames, self._shape.is_causal))
 
+    def scores_of(self, x: Tensor) -> Tensor:
+        """The same as the call, in less time where no gradient is asked for.
+
+        The average is taken behind the first layer, which has fewer outputs than inputs and commutes with it.
+        """
+        if self._shape.gating == "static":
+            return self.scores.expand(*x.shape[:-1], -1)
+        squeezed = nn.functional.linear(x, self.squeeze.weight)
+        averaged = moving_average(squeezed, self._shape.gate_frames, self._shape.is_causal).add_(self.squeeze.bias)
+        return torch.addmm(self.scores, averaged.relu_().flatten(0, -2), self.excite.weight.T).view(x.shape)
+
     def of_average(self, averaged: Tensor) -> Tensor:
         """Scores from the moving average, of its shape."""
         excited: Tensor = self.excite(self.squeeze(averaged).relu())

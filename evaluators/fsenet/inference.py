@@ -120,9 +120,16 @@ def _from_block(
     for prefix, alike in groupby(wanted, key=lambda ratios: ratios[: depth + 1]):
         rule = choice.rule(prefix, x)
         kept = rule.kept(block, x, seen)
-        n = tuple((kept & is_frame[..., None]).sum(dim=(0, 1)).tolist())
-        following = x + residual * kept
+        n = tuple(_n_frames(kept, is_frame))
+        following = torch.addcmul(x, residual, kept)
         yield from _from_block(network, list(alike), choice, following, is_frame, (*n_kept, n))
+
+
+def _n_frames(kept: Tensor, is_frame: Tensor) -> list[int]:
+    """In how many of the frames that there are each channel is kept."""
+    if kept.dim() == 1:
+        return (kept * is_frame.sum()).tolist()
+    return kept[is_frame].sum(dim=0).tolist()
 
 
 class Rules:

@@ -11,7 +11,7 @@ from torch import nn
 
 from evaluators.fsenet.depthwise import depthwise
 from evaluators.fsenet.folded import folded
-from evaluators.fsenet.gates import moving_average, step
+from evaluators.fsenet.gates import Gate, moving_average, step
 from evaluators.fsenet.network import ConvFsenet
 from evaluators.fsenet.shape import PRESETS, FsenetShape
 
@@ -42,6 +42,15 @@ def test_moving_average_by_hand() -> None:
     # (0+0+1)/3, (0+1+2)/3, (1+2+6)/3, (2+6+0)/3; centred, the same one frame earlier and (6+0+0)/3 at the end
     torch.testing.assert_close(causal, torch.tensor([1 / 3, 1.0, 3.0, 8 / 3]))
     torch.testing.assert_close(centred, torch.tensor([1.0, 3.0, 8 / 3, 2.0]))
+
+
+@pytest.mark.parametrize("shape", [TINY, NONCAUSAL, FsenetShape(8, 6, gate_units=3, gating="static")])
+def test_averaging_behind_the_first_layer_of_a_gate_gives_the_same_scores(shape: FsenetShape) -> None:
+    x = torch.randn(2, 9, shape.bottleneck, generator=torch.Generator().manual_seed(0))
+    for gate in tiny(shape).gates:
+        assert isinstance(gate, Gate)
+        with torch.no_grad():
+            torch.testing.assert_close(gate.scores_of(x), gate(x))
 
 
 def test_step_and_its_surrogate_gradients() -> None:
