@@ -15,6 +15,7 @@ from itertools import chain, count
 from search.loop import NOTHING_LEFT, SearchLoop, _job, _late, _used_up
 from search.optimizers import Optimizer
 from search.pareto import FrontTracker
+from search.plateau import Plateau, Stream
 from search.records import TrialRecord
 from search.spec import Budget
 from spaces import Configuration, canonical
@@ -30,6 +31,8 @@ class _Progress:
         promised: All baselines, in canonical form.
         pending: Trials under way, by number.
         tracker: There once all baselines are.
+        plateau: Watched, if the search may end on one.
+        stream: Its batches.
     """
 
     numbers: Iterator[int]
@@ -37,6 +40,8 @@ class _Progress:
     promised: frozenset[str]
     pending: dict[int, TrialRecord] = field(default_factory=dict)
     tracker: FrontTracker | None = None
+    plateau: Plateau | None = None
+    stream: Stream | None = None
     is_exhausted: bool = False
 
 
@@ -63,6 +68,9 @@ class AsynchronousLoop(SearchLoop):
                 if deadline is not None and time.monotonic() >= deadline:
                     self._executor.cancel()
                     return _late(budget)
+                if state.plateau is not None and state.plateau.is_reached:
+                    self._executor.cancel()
+                    return state.plateau.reason()
                 known = self._ask(optimizer, budget, state)
                 if not known and not state.pending:
                     return NOTHING_LEFT
@@ -82,6 +90,9 @@ class AsynchronousLoop(SearchLoop):
         missing = [number for number in range(len(baselines)) if number not in made]
         others = (number for number in count(len(baselines)) if number not in made)
         state = _Progress(chain(missing, others), todo, promised)
+        if budget.until == "plateau":
+            state.plateau = Plateau(optimizer, budget.tolerance)
+            state.stream = Stream(state.plateau, optimizer.batch_size)
         if earlier:
             self._learn(optimizer, state, earlier)
         return state
@@ -98,6 +109,8 @@ class AsynchronousLoop(SearchLoop):
             proposed.append(state.baselines.popleft())
         if room > len(proposed) and not state.is_exhausted:
             asked = optimizer.ask(room - len(proposed))
+            if state.stream is not None:
+                state.stream.asked()
             # Nothing may be left only for now: a sampler may find more once it has been told more.
             state.is_exhausted = not asked and not proposed and not state.pending
             # The optimizer does not know the baselines before they are done.
@@ -137,8 +150,11 @@ class AsynchronousLoop(SearchLoop):
         self.records += found
         self._stop_if_nothing_works()
         optimizer.tell([self._observation(record) for record in found])
+        note = "" if state.plateau is None else state.plateau.note()
         if state.tracker is not None:
-            self._watch(state.tracker, found)
+            self._watch(state.tracker, found, note)
+            if state.stream is not None:
+                state.stream.told(len(found), state.tracker.hypervolume)
         elif state.baselines or any(draft.label for draft in state.pending.values()):
             self._monitor.update(len(self.records), math.nan, -1)
         else:  # only now it is known by which corner to measure

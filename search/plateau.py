@@ -29,10 +29,20 @@ class Plateau:
         self._promises: deque[float] = deque(maxlen=PATIENCE)
         self._found: deque[float] = deque(maxlen=PATIENCE + 1)
 
-    def add(self, hypervolume: float) -> None:
-        """Take note of an evaluated batch and of the hypervolume it has led to; the baselines, too, are a batch."""
-        self._promises.append(self._optimizer.gain)
+    def add(self, hypervolume: float, promised: float | None = None) -> None:
+        """Take note of an evaluated batch and of the hypervolume it has led to; the baselines, too, are a batch.
+
+        Args:
+            hypervolume: So far.
+            promised: By the batch, as a share of the hypervolume; None: what the optimizer promised last.
+        """
+        self._promises.append(self._optimizer.gain if promised is None else promised)
         self._found.append(hypervolume)
+
+    @property
+    def gain(self) -> float:
+        """What the optimizer promised last."""
+        return self._optimizer.gain
 
     @property
     def is_reached(self) -> bool:
@@ -50,3 +60,29 @@ class Plateau:
     def reason(self) -> str:
         """Why the search has ended, once it has."""
         return f"plateau: {PATIENCE} batches neither promised nor brought {100 * self._tolerance:g} % more hypervolume"
+
+
+class Stream:
+    """Batches where there are none: as many trials as a batch has, with all that was promised meanwhile.
+
+    Args:
+        plateau: Told of every batch.
+        batch_size: Trials that count as one.
+    """
+
+    def __init__(self, plateau: Plateau, batch_size: int) -> None:
+        self._plateau, self._batch_size = plateau, batch_size
+        self._n = 0
+        self._promised: float | None = None
+
+    def asked(self) -> None:
+        """The optimizer was asked for one or more configurations: what each adds to the others."""
+        self._promised = (self._promised or 0.0) + self._plateau.gain
+
+    def told(self, n: int, hypervolume: float) -> None:
+        """So many trials were told to it, and led to a hypervolume."""
+        self._n += n
+        if self._n >= self._batch_size:
+            # Trials of an interrupted run come without a promise, and say nothing.
+            self._plateau.add(hypervolume, float("inf") if self._promised is None else self._promised)
+            self._n, self._promised = 0, None

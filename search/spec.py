@@ -170,23 +170,18 @@ class SpecReader:
         optimizer = self._optimizer()
         budget = self._section("budget", Budget)
         executor = self._section("executor", ExecutorSpec)
-        self._check_plateau(budget, optimizer, executor)
+        self._check_plateau(budget, optimizer)
         if self.problems or system is None or optimizer is None or budget is None or executor is None:
             return None
         return StudySpec(name, system, rules, objectives, constraints, target, optimizer, budget, executor)
 
-    def _check_plateau(
-        self, budget: Budget | None, optimizer: OptimizerSpec | None, executor: ExecutorSpec | None
-    ) -> None:
+    def _check_plateau(self, budget: Budget | None, optimizer: OptimizerSpec | None) -> None:
         if budget is None or budget.until is None:
             return
         if optimizer is not None and not OPTIMIZERS[optimizer.name].is_promising:
             able = ", ".join(name for name, entry in OPTIMIZERS.items() if entry.is_promising)
             message = f"the optimizer {optimizer.name} cannot tell what it still expects, so no plateau can be seen"
             self._report(("budget", "until"), message, f"optimizer {able}; or budget.trials alone")
-        if executor is not None and executor.mode != "generations":
-            message = f"without generations there are no batches to compare, and the mode is {executor.mode}"
-            self._report(("budget", "until"), message, "executor.mode generations")
 
     def system(self) -> SystemSpec | None:
         """The `system` section; its options are checked by the system itself."""

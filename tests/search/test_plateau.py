@@ -11,7 +11,7 @@ import pytest
 from search import Study
 from search.errors import SpecError
 from search.optimizers import Observation
-from search.plateau import Plateau
+from search.plateau import Plateau, Stream
 from search.report import RunView
 from search.report.page import report_html
 from spaces import Configuration
@@ -79,16 +79,45 @@ def test_other_ends_are_told_too(make_study: MakeStudy, tmp_path: Path) -> None:
     assert few.run(tmp_path / "b", quiet=True).front()["stopped"] == "nothing left to propose"
 
 
-@pytest.mark.parametrize(
-    ("sections", "message"),
-    [
-        ({"optimizer": "nsga2"}, "budget.until: the optimizer nsga2 cannot tell what it still expects"),
-        (
-            {"optimizer": "guided", "executor": {"name": "serial", "mode": "asynchronous"}},
-            "budget.until: without generations there are no batches to compare",
-        ),
-    ],
-)
-def test_what_cannot_see_a_plateau_is_refused(make_study: MakeStudy, sections: dict[str, object], message: str) -> None:
-    with pytest.raises(SpecError, match=message):
-        make_study(budget=UNTIL_PLATEAU, **sections)
+def test_what_cannot_see_a_plateau_is_refused(make_study: MakeStudy) -> None:
+    with pytest.raises(SpecError, match=r"budget.until: the optimizer nsga2 cannot tell what it still expects"):
+        make_study(budget=UNTIL_PLATEAU, optimizer="nsga2")
+
+
+def test_without_generations_promises_add_up_until_there_is_a_batch() -> None:
+    optimizer = Promise()
+    plateau = Plateau(optimizer, 0.01)
+    stream = Stream(plateau, 4)
+    for optimizer.gain, is_reached in [(0.004, False), (0.006, False), (0.004, False), (0.005, False), (0.001, True)]:
+        # Two questions for every four trials: 0.8, 1.2, 0.8, 1.0 and 0.2 %; three of these have to lie below 1 %.
+        stream.asked()
+        stream.told(2, 100.0)
+        assert not plateau.is_reached
+        stream.asked()
+        stream.told(2, 100.0)
+        if is_reached:
+            stream.asked()
+            stream.told(4, 100.0)
+            stream.asked()
+            stream.told(4, 100.0)
+        assert plateau.is_reached == is_reached
+
+
+def test_what_an_interrupted_run_had_promises_nothing() -> None:
+    plateau = Plateau(Promise(0.0), 0.01)
+    stream = Stream(plateau, 4)
+    for _ in range(9):
+        stream.told(4, 100.0)
+    assert not plateau.is_reached
+    assert plateau.note() == ""
+
+
+def test_a_study_without_generations_ends_on_its_plateau(make_study: MakeStudy, tmp_path: Path) -> None:
+    study = make_study(
+        optimizer={"name": "guided", "rounds": 2},
+        executor={"name": "serial", "mode": "asynchronous"},
+        budget=UNTIL_PLATEAU,
+    )
+    document = study.run(tmp_path / "run", quiet=True).front()
+    assert document["stopped"].startswith("plateau: 3 batches")
+    assert document["n_trials"] < 300
