@@ -9,13 +9,17 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from evaluators.demucs.shape import SINC_ZEROS, DemucsShape
 
 QUIETEST = 1e-3
 """Mean magnitude, -60 dB: what is quieter is not turned up any further."""
+BLOCK = 32
+"""Samples that are filtered at a time."""
 LEVEL_SECONDS = 2.0
 """Over which the level is a plain mean; it is forgotten as slowly afterwards."""
 
@@ -28,8 +32,22 @@ def sinc_taps() -> Tensor:
 
 
 def halfway(x: Tensor, taps: Tensor) -> Tensor:
-    """Filtered sound, only where all taps fit; shape (n_sequences, n_samples - n_taps + 1)."""
-    return torch.nn.functional.conv1d(x[:, None], taps[None, None])[:, 0]
+    """Filtered sound, only where all taps fit; shape (n_sequences, n_samples - n_taps + 1).
+
+    As one matrix product, BLOCK outputs at a time: a convolution of one channel by itself is six times slower.
+    """
+    n_outputs = x.shape[1] - len(taps) + 1
+    padded = torch.nn.functional.pad(x, (0, -n_outputs % BLOCK))
+    seen = padded.unfold(1, len(taps) + BLOCK - 1, BLOCK)
+    return (seen @ _banded(taps)).flatten(1)[:, :n_outputs]
+
+
+def _banded(taps: Tensor) -> Tensor:
+    """The filter, a sample later in every column, shape (n_taps + BLOCK - 1, BLOCK)."""
+    height = len(taps) + BLOCK - 1
+    # Rows of one sample more than the filter takes: each begins a sample later than the one before.
+    rows = torch.nn.functional.pad(taps, (0, BLOCK)).repeat(BLOCK)[: BLOCK * height]
+    return rows.view(BLOCK, height).T
 
 
 def upsampled(x: Tensor, past: Tensor, taps: Tensor) -> tuple[Tensor, Tensor]:
@@ -43,8 +61,8 @@ def upsampled(x: Tensor, past: Tensor, taps: Tensor) -> tuple[Tensor, Tensor]:
     Returns:
         Sound of shape (n_sequences, 2 * n_samples), and the past of what follows.
     """
-    seen = torch.cat([past, x], dim=1)
-    between = halfway(seen, taps)
+    seen = torch.cat([past.to(x), x], dim=1)
+    between = halfway(seen, taps.to(x))
     there = seen[:, SINC_ZEROS - 1 : SINC_ZEROS - 1 + x.shape[1]]
     return torch.stack([there, between], dim=-1).flatten(1), seen[:, x.shape[1] :]
 
@@ -60,11 +78,11 @@ def downsampled(x: Tensor, past: Tensor, taps: Tensor) -> tuple[Tensor, Tensor]:
     Returns:
         Sound of shape (n_sequences, n_samples), and the past of what follows.
     """
-    seen = torch.cat([past, x], dim=1)
+    seen = torch.cat([past.to(x), x], dim=1)
     n = x.shape[1] // 2
     even, odd = seen[:, ::2], seen[:, 1::2]
     # Between the odd samples lie the even ones.
-    return 0.5 * (even[:, SINC_ZEROS : SINC_ZEROS + n] + halfway(odd[:, : n + 2 * SINC_ZEROS - 1], taps)), seen[
+    return 0.5 * (even[:, SINC_ZEROS : SINC_ZEROS + n] + halfway(odd[:, : n + 2 * SINC_ZEROS - 1], taps.to(x))), seen[
         :, 2 * n :
     ]
 
@@ -80,7 +98,7 @@ class Level:
         self._step = shape.step_samples
         self._longest = round(LEVEL_SECONDS * shape.steps_per_second)
         self._n_steps = 0
-        self._mean: Tensor | None = None
+        self._mean: NDArray[np.float32] | None = None
 
     def advance(self, x: Tensor) -> Tensor:
         """Levels from the next steps on, each of which counts itself.
@@ -92,14 +110,15 @@ class Level:
             One for each step, shape (n_sequences, n_steps).
         """
         magnitudes = x.reshape(len(x), -1, self._step).abs().mean(dim=-1)
-        found = []
-        mean = magnitudes.new_zeros(len(x)) if self._mean is None else self._mean
-        for magnitude in magnitudes.unbind(dim=1):
+        # Thousands of tiny steps, which NumPy is called for five times faster.
+        means = magnitudes.T.cpu().numpy().copy()
+        before = np.zeros_like(means[0]) if self._mean is None else self._mean
+        for row in means:
             self._n_steps += 1
-            mean = mean + (magnitude - mean) / min(self._n_steps, self._longest)
-            found.append(mean)
-        self._mean = mean
-        return torch.stack(found, dim=1).clamp_min(QUIETEST)
+            row[:] = before + (row - before) / min(self._n_steps, self._longest)
+            before = row
+        self._mean = before
+        return torch.from_numpy(means).T.to(x.device).clamp_min(QUIETEST)
 
 
 @dataclass
@@ -170,7 +189,7 @@ class Back:
         """
         for k, past in enumerate(self._pasts):
             y, self._pasts[k] = downsampled(y, past, self._taps)
-        gains = torch.cat([self._gains, levels.repeat_interleave(self.shape.step_samples, dim=1)], dim=1)
+        gains = torch.cat([self._gains.to(y), levels.repeat_interleave(self.shape.step_samples, dim=1)], dim=1)
         self._gains = gains[:, y.shape[1] :]
         return y * gains[:, : y.shape[1]]
 
