@@ -10,9 +10,8 @@ from torch import Tensor
 
 from evaluators.demucs.aims import Aim, Routed
 from evaluators.demucs.inference import Prepared, Slices, run_schedules
-from evaluators.demucs.preparation import RoutedSlices
 from evaluators.demucs.router import decisions
-from evaluators.demucs.routing import run_routed
+from evaluators.demucs.routing import RoutedSlices, run_routed
 from evaluators.demucs.schedules import Schedule
 from evaluators.demucs.shape import DemucsShape
 from evaluators.demucs.streaming import check_length

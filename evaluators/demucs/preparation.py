@@ -6,31 +6,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from evaluators.demucs.aims import Aim
+from evaluators.demucs.evaluation import portions
 from evaluators.demucs.inference import Slices
-from evaluators.demucs.router import Router
 from evaluators.demucs.router_shape import RouterShape
+from evaluators.demucs.routing import RoutedSlices
 from evaluators.demucs.shape import DemucsShape
-from evaluators.demucs.training import backbone_key, router_key, train_backbone, train_router
+from evaluators.demucs.standing import clearly_dominated, standing
+from evaluators.demucs.trainer import RoutedDemucs
+from evaluators.demucs.training import backbone_key, router_key, train_backbone, train_jointly, train_router
 from evaluators.demucs.training_options import TrainingOptions
 from evaluators.speech.corpus import SpeechData
 from evaluators.storage import settings_hash
 from evaluators.system import Context
+from evaluators.training.threads import one_thread
 
 PREPARATION_VERSION = 1
 """To be raised whenever the same weights give other sound; measurements kept before are ignored."""
-
-
-@dataclass(frozen=True)
-class RoutedSlices:
-    """A network trained with a router.
-
-    Attributes:
-        slices: Of the network.
-        router: Its router.
-    """
-
-    slices: Slices
-    router: Router
 
 
 @dataclass(frozen=True)
@@ -40,11 +31,13 @@ class PreparedDemucs:
     Attributes:
         backbone: Trained at all utilization factors.
         routed: Aim -> trained further with a router towards it.
+        stopped: Aims whose routers were not trained jointly, see `standing`.
         fingerprint: Identity of data, training and arithmetic.
     """
 
     backbone: Slices
     routed: Mapping[Aim, RoutedSlices]
+    stopped: tuple[Aim, ...]
     fingerprint: str
 
 
@@ -56,16 +49,37 @@ def prepare_demucs(
     aims: Sequence[Aim],
     context: Context,
 ) -> PreparedDemucs:
-    """Train the networks, or take them from the cache.
+    """Train the networks, or take them from the cache; routers that others dominate clearly are stopped half-way.
 
     Raises:
         EvaluationError: If a training fails.
     """
     backbone = train_backbone(shape, data, training, context)
-    routed = {}
-    for aim in aims:
-        found = train_router(backbone, router, aim, data, training, context)
-        routed[aim] = RoutedSlices(Slices(found.network), found.router.requires_grad_(False))
-    keys = [backbone_key(shape, data, training), *(router_key(shape, router, aim, data, training) for aim in aims)]
-    settings = {"version": PREPARATION_VERSION, "data": data.fingerprint, "networks": keys}
-    return PreparedDemucs(Slices(backbone), routed, settings_hash(settings))
+    alone = {aim: train_router(backbone, router, aim, data, training, context) for aim in aims}
+    stopped = _stopped(shape, alone, data)
+    routed, stages = {}, {}
+    for aim, found in alone.items():
+        stages[aim] = "router" if aim in stopped else "joint"
+        last = found if aim in stopped else train_jointly(found, aim, data, training, context)
+        routed[aim] = RoutedSlices(Slices(last.network), last.router.requires_grad_(False))
+    keys = [f"{router_key(shape, router, aim, data, training)} {stages[aim]}" for aim in aims]
+    settings = {
+        "version": PREPARATION_VERSION,
+        "data": data.fingerprint,
+        "networks": [backbone_key(shape, data, training), *keys],
+    }
+    return PreparedDemucs(Slices(backbone), routed, tuple(stopped), settings_hash(settings))
+
+
+def _stopped(shape: DemucsShape, trained: Mapping[Aim, RoutedDemucs], data: SpeechData) -> list[Aim]:
+    """Which aims to train for no longer, judged on calibration clips."""
+    if len(trained) < 2:
+        return []
+    clips = data.evaluation["calibration"]
+    with one_thread():
+        heard = portions(shape, [clips[k] for k in range(len(clips))])
+        standings = [
+            standing(RoutedSlices(Slices(found.network), found.router.requires_grad_(False)), heard)
+            for found in trained.values()
+        ]
+    return [aim for aim, is_out in zip(trained, clearly_dominated(standings), strict=True) if is_out]

@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
 from evaluators.demucs.blocks import decode_frames, encode_frames, overlapped, windows
 from evaluators.demucs.inference import Slices
+from evaluators.demucs.router import Router
 from evaluators.demucs.slices import recur
+
+
+@dataclass(frozen=True)
+class RoutedSlices:
+    """A network trained with a router.
+
+    Attributes:
+        slices: Of the network.
+        router: Its router.
+    """
+
+    slices: Slices
+    router: Router
 
 
 @torch.inference_mode()

@@ -151,7 +151,13 @@ class SlimmableDemucs:
             if abs(mean - aim.utilization) > TARGET_TOLERANCE
         ]
         shown = {_named(aim): round(mean, 4) for aim, mean in reached.items()}
-        return {**facts, "utilization_reached": shown, **({"targets_missed": missed} if missed else {})}
+        stopped = [
+            f"the router trained towards a utilization of {_named(aim)} was not trained jointly: another one, which "
+            "uses no more, makes a clearly smaller error"
+            for aim in self._prepared.stopped
+        ]
+        told = {"targets_missed": missed, "trainings_stopped": stopped}
+        return {**facts, "utilization_reached": shown, **{name: lines for name, lines in told.items() if lines}}
 
     def evaluate(
         self, configurations: Sequence[Configuration], split: EvaluationSplit, fidelity: float = 1.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import asdict
 
 from evaluators.demucs.aims import Aim
@@ -51,30 +51,40 @@ def train_router(
     options: TrainingOptions,
     context: Context,
 ) -> RoutedDemucs:
-    """The backbone with a router, trained alone first and then with it, or from the cache.
+    """The backbone as it is, with a router that was trained on it, or from the cache.
 
     Raises:
-        EvaluationError: If a training fails.
+        EvaluationError: If the training fails.
     """
-    routed = with_router(backbone, sizes, options.seed)
-    key = router_key(backbone.shape, sizes, aim, data, options)
-    label = f"router towards {aim.utilization:g} (gamma {aim.gamma:g})"
-    stages: Sequence[tuple[Stage, int]] = (("router", options.router_epochs), ("joint", options.joint_epochs))
-    for stage, n_epochs in stages:
+    return _trained(with_router(backbone, sizes, options.seed), "router", aim, data, options, context)
 
-        def trainer(stage: Stage = stage) -> RouterTrainer:
-            return RouterTrainer(routed, data.training, options, stage, aim, context.device)
 
-        weights = trained_weights(
-            trainer,
-            n_epochs,
-            _files(context, f"{key}-{stage}"),
-            context.progress,
-            context.device,
-            context.fresh,
-            f"training of the {label}" + (", jointly" if stage == "joint" else ""),
-        )
-        routed.cpu().load_state_dict(weights)
+def train_jointly(
+    routed: RoutedDemucs, aim: Aim, data: SpeechData, options: TrainingOptions, context: Context
+) -> RoutedDemucs:
+    """What `train_router` gave, network and router trained further together, or from the cache.
+
+    Raises:
+        EvaluationError: If the training fails.
+    """
+    return _trained(deepcopy(routed), "joint", aim, data, options, context)
+
+
+def _trained(
+    routed: RoutedDemucs, stage: Stage, aim: Aim, data: SpeechData, options: TrainingOptions, context: Context
+) -> RoutedDemucs:
+    key = router_key(routed.network.shape, routed.router.sizes, aim, data, options)
+    label = f"training of the router towards {aim.utilization:g} (gamma {aim.gamma:g})"
+    weights = trained_weights(
+        lambda: RouterTrainer(routed, data.training, options, stage, aim, context.device),
+        {"router": options.router_epochs, "joint": options.joint_epochs}[stage],
+        _files(context, f"{key}-{stage}"),
+        context.progress,
+        context.device,
+        context.fresh,
+        label + (", jointly" if stage == "joint" else ""),
+    )
+    routed.cpu().load_state_dict(weights)
     return routed.eval()
 
 
