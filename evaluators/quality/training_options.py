@@ -20,6 +20,12 @@ class TrainingOptions(Options):
     crop_share: float = Field(
         default=1.0, gt=0.0, le=1.0, description="share of a window, cut out at random, that an update hears"
     )
+    level_shift_db: float = Field(
+        default=0.0, ge=0.0, le=40.0, description="examples are made louder or quieter at random, up to so much"
+    )
+    band_shift: int = Field(
+        default=0, ge=0, le=20, description="mel bands that a spectrum is moved up or down at random, at most"
+    )
     surrogate_slope: float = Field(default=1.0, gt=0.0, description="beta of the gradient 1/(beta |x| + 1)^2 of a step")
     fine_tuned_map_bits: int = Field(default=1, ge=1, le=8, description="maps of so many bits or fewer are fine-tuned")
     fine_tuned_weight_bits: int = Field(

@@ -26,7 +26,7 @@ from evaluators.quality.label_store import LabelledExamples
 from evaluators.quality.preparation import prepare_data
 from evaluators.quality.shape import PRESETS
 from evaluators.quality.system import QualityPredictor
-from evaluators.quality.trainer import Examples, Phase, QualityTrainer, correlation
+from evaluators.quality.trainer import Examples, Phase, QualityTrainer, correlation, varied
 from evaluators.quality.training_options import TrainingOptions
 from evaluators.quality.widths import Widths
 from evaluators.registry import create_system
@@ -146,7 +146,7 @@ def test_training_lowers_the_loss_and_keeps_the_best_epoch() -> None:
     loud = torch.linspace(1, 4, 16)
     heard = (features(16).float() * 0.2 + 20 * loud[:, None, None]).round().clamp(-128, 127).to(torch.int8)
     data = Examples(heard, loud)
-    options = TrainingOptions(batch_size=4, dropout=0.0, patience=3, crop_share=0.8)
+    options = TrainingOptions(batch_size=4, dropout=0.0, patience=3, crop_share=0.8, level_shift_db=0.4, band_shift=1)
     trainer = QualityTrainer(network().requires_grad_(True), data, data, options, Phase(30, 0.01), "cpu")
     losses, correlations = [], []
     while trainer.epochs_done < 30:
@@ -158,6 +158,25 @@ def test_training_lowers_the_loss_and_keeps_the_best_epoch() -> None:
     assert correlation(trainer._predicted(), loud) == pytest.approx(max(correlations))
     best = correlations.index(max(correlations))
     assert len(correlations) == 30 or len(correlations) == best + 1 + 3
+
+
+def test_varied_examples_are_moved_in_level_and_in_bands() -> None:
+    torch.manual_seed(0)
+    original = features(200)
+    n_bands = original.shape[2]
+    louder = varied(original, 2.0, 0).int() - original.int()
+    inside = original.int().abs() < 120
+    for of_example, is_inside in zip(louder, inside, strict=True):
+        assert len(of_example[is_inside].unique()) == 1
+    assert set(louder[inside].tolist()) == set(range(-5, 6))  # 2 dB are five steps
+    moved = varied(original, 0.0, 2)
+    seen = set()
+    for before, after in zip(original, moved, strict=True):
+        edges = torch.cat([before[:, :1], before[:, :1], before, before[:, -1:], before[:, -1:]], dim=1)
+        (shift,) = [s for s in range(5) if torch.equal(after, edges[:, s : s + n_bands])]
+        seen.add(shift - 2)
+    assert seen == {-2, -1, 0, 1, 2}
+    assert varied(original, 0.0, 0) is original
 
 
 def test_an_interrupted_training_goes_on_to_the_same_weights() -> None:
