@@ -97,7 +97,7 @@ def static_rows(units: Sequence[int]) -> Iterator[tuple[str, Mapping[str, float]
     for n in units:
         sizes = [f"system.fc1_units={n}", f"system.gru_units={n}", f"system.fc2_units={3 * n // 2}"]
         training = [f"system.training.epochs={STATIC_EPOCHS}", "system.training.kept_layers=[]"]
-        space = ["space.exits={settings: placement, choices: [final]}", "space.exit_thresholds=null"]
+        space = ["space={exits: {settings: placement, choices: [final]}}"]
         study = Study.from_yaml(STUDY, [*sizes, "system.exits=[]", "system.warm_start=null", *training, *space])
         with_progress = Display()
         study.system.prepare(Context(cache_root(), with_progress))
