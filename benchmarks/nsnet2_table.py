@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.nsnet2_reference import measure
+from evaluators.progress import Progress
+from evaluators.registry import create_system
 from evaluators.storage import cache_root, data_root
 from evaluators.system import Context, Measurement
 from search.display.progress import Display
@@ -92,16 +94,16 @@ def _settings(configuration: Configuration) -> str:
     return ", ".join([placement, *(f"{configuration[f'exit_thresholds.{e}']:.2f}" for e in early)])
 
 
-def static_rows(units: Sequence[int]) -> Iterator[tuple[str, Mapping[str, float]]]:
+def static_rows(study: Study, units: Sequence[int], progress: Progress) -> Iterator[tuple[str, Mapping[str, float]]]:
     """Plain networks of fewer units, on test."""
+    options = study.spec.system.options
+    training = {**options["training"], "epochs": STATIC_EPOCHS, "kept_layers": []}
+    plain = {**options, "exits": [], "warm_start": None, "training": training}
     for n in units:
-        sizes = [f"system.fc1_units={n}", f"system.gru_units={n}", f"system.fc2_units={3 * n // 2}"]
-        training = [f"system.training.epochs={STATIC_EPOCHS}", "system.training.kept_layers=[]"]
-        space = ["space={exits: {settings: placement, choices: [final]}}"]
-        study = Study.from_yaml(STUDY, [*sizes, "system.exits=[]", "system.warm_start=null", *training, *space])
-        with_progress = Display()
-        study.system.prepare(Context(cache_root(), with_progress))
-        (found,) = study.system.evaluate([study.space.defaults], "test")
+        sizes = {"fc1_units": n, "gru_units": n, "fc2_units": 3 * n // 2}
+        system = create_system(study.spec.system.name, {**plain, **sizes}, study.folder)
+        system.prepare(Context(cache_root(), progress))
+        (found,) = system.evaluate([{PLACEMENT: "final"}], "test")
         yield f"static, {n} units", _measured(found)
 
 
@@ -125,7 +127,7 @@ def main() -> None:
         ("reference weights", {**reference["enhanced"], WORK: REFERENCE_WORK}),
         *rows(run.front()),
         hindsight_row(study, run),
-        *static_rows(arguments.static),
+        *static_rows(study, arguments.static, display),
         *QUOTED,
     ]
     if arguments.json:
