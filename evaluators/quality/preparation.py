@@ -132,7 +132,11 @@ class Networks:
         return network.eval().requires_grad_(False)
 
     def _key(self, which: object) -> str:
-        training = self._options.model_dump(exclude={"fine_tuned_map_bits", "fine_tuned_weight_bits"})
+        # What is fine-tuned from the float network does not change that network.
+        others = {
+            name for name in type(self._options).model_fields if which == "float" and name.startswith("fine_tuning")
+        }
+        training = self._options.model_dump(exclude={"fine_tuned_map_bits", "fine_tuned_weight_bits", *others})
         shape = {**vars(self._shape), "channels": list(self._shape.channels)}
         data = self._data.training_fingerprint
         return settings_hash({"version": VERSION, "data": data, "shape": shape, "training": training, "net": which})
