@@ -28,6 +28,8 @@ def start_of(network: QualityNet, recipe: Widths, features: Tensor, slope: float
 
     Each channel of a map of one bit is split at its median: the threshold goes into the layer's bias, and the mean
     values below and above it into the next layer's weights and bias. Maps of several bits get the step that errs least.
+    What so much rounding leaves of the score varies far less than the score, too little to learn from: the last layer
+    is scaled by the line that leads to the float network's scores with the least squares.
 
     Args:
         network: Trained in floating point; not changed.
@@ -45,7 +47,20 @@ def start_of(network: QualityNet, recipe: Widths, features: Tensor, slope: float
         if bits == 1:
             y = y - _split(layers[k], layers[k + 1], y)
         x = levels(y, bits, steps[-1]) * steps[-1]
-    return start, Rounding(recipe, tuple(steps), slope)
+    rounding = Rounding(recipe, tuple(steps), slope)
+    if 1 in recipe.maps:
+        _scale_scores(start, start(features[:N_EXAMPLES], rounding), network(features[:N_EXAMPLES]))
+    return start, rounding
+
+
+def _scale_scores(network: QualityNet, found: Tensor, wanted: Tensor) -> None:
+    """Lead the scores that a network finds to those wanted, both of shape (n,), by its last layer."""
+    last, deviations = network.layers[-1], found - found.mean()
+    energy = deviations.square().sum()
+    if energy > 0:
+        factor = (deviations @ (wanted - wanted.mean())) / energy
+        last.weight.mul_(factor)
+        last.bias.sub_(found.mean()).mul_(factor).add_(wanted.mean())
 
 
 @torch.no_grad()

@@ -28,6 +28,8 @@ from evaluators.training.schedule import mixed_seed
 
 N_VECTORS = 2
 """Windows that an export's test vectors are made of."""
+FINE_TUNING_VERSION = 2
+"""To be raised whenever the same float network is fine-tuned to other weights."""
 VERSION = 1
 """To be raised whenever the same options give other weights or other scores."""
 
@@ -112,7 +114,7 @@ class Networks:
         phase = Phase(self._options.fine_tuning_epochs, self._options.fine_tuning_rate, rounding)
         # A worker has nobody to show progress to, and a search shows its own.
         quiet = replace(self._context, progress=Silent())
-        key = self._key({"maps": recipe.maps, "weights": recipe.weights})
+        key = self._key({"version": FINE_TUNING_VERSION, "maps": recipe.maps, "weights": recipe.weights})
         return self._trained(start, phase, key, "fine-tuning", quiet), rounding
 
     def _trained(self, start: QualityNet, phase: Phase, key: str, label: str, context: Context) -> QualityNet:
