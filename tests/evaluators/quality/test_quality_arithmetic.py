@@ -32,6 +32,15 @@ def rounder_of(net: QualityNet, rounding: Rounding) -> Rounder:
     return Rounder(net, map_steps(net, rounding, features(6)))
 
 
+def test_binary_maps_start_with_scores_that_are_spread_as_they_should_be() -> None:
+    wanted = predicted(network(), features(6))
+    net, rounding = binarized()
+    found = predicted(net, features(6), rounding)
+    slope, offset = np.polyfit(found.double().numpy(), wanted.double().numpy(), 1)
+    assert slope == pytest.approx(1.0, rel=1e-3)
+    assert offset == pytest.approx(0.0, abs=1e-3 * abs(float(wanted.mean())))
+
+
 def test_weights_by_hand() -> None:
     weights = torch.tensor([[0.6, -0.2, 0.0, 0.7], [-2.0, 1.0, 1.0, 0.0]])
     integers, scale = quantize_weights(weights, 1)
