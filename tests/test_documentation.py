@@ -42,7 +42,7 @@ def test_the_rules_of_the_readme_are_valid():
 
 def test_the_error_of_the_readme_is_what_is_printed(tmp_path):
     study = tmp_path / "gru_bits.yaml"
-    study.write_text(blocks("yaml")[0].replace("nsga2", "nsga-2"), encoding="utf-8")
+    study.write_text(blocks("yaml")[0].replace("guided", "guide"), encoding="utf-8")
     done = subprocess.run(
         [sys.executable, "-m", "search", "check", str(study)], capture_output=True, text=True, cwd=ROOT
     )
