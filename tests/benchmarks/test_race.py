@@ -61,6 +61,7 @@ def test_tables_show_medians_and_quartiles_in_per_cent_of_the_reference(tmp_path
 
 
 def test_a_plot_shows_the_marks_that_all_runs_have_reached(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="needs the extra `benchmarks`")
     results = Results(tmp_path)
     runs = [result("guided", 0, n50=1.0, n100=2.0), result("guided", 1, n50=3.0)]
     marks, quartiles = quartiles_of(runs, 4.0)
