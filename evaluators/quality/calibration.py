@@ -59,6 +59,7 @@ def _scale_scores(network: QualityNet, found: Tensor, wanted: Tensor) -> None:
     energy = deviations.square().sum()
     if energy > 0:
         factor = (deviations @ (wanted - wanted.mean())) / energy
+        assert last.bias is not None
         last.weight.mul_(factor)
         last.bias.sub_(found.mean()).mul_(factor).add_(wanted.mean())
 
