@@ -35,6 +35,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cost_models import workload_costs
+from evaluators.demucs.aims import TARGETS
+from evaluators.demucs.schedules import UFS
 from evaluators.demucs.workload import SHARE
 from evaluators.storage import cache_root, data_root
 from evaluators.system import Context, Measurement
@@ -43,7 +45,7 @@ from search.pareto import front_indices, hypervolume
 from search.run import carry_out
 from search.run_directory import RunDirectory
 from search.study import Study
-from spaces import Configuration
+from spaces import Choices, Configuration, Knob
 
 STUDIES = ("uf_schedules_voicebank", "router_targets_voicebank")
 SYNTHESIZED = ("uf_schedules", "router_targets")
@@ -176,14 +178,24 @@ def gains(front: Sequence[Found], staircase: Sequence[Found], metric: str, floor
     }
 
 
+def uniform(searched: Searched) -> dict[str, Configuration]:
+    """The network at each factor in all blocks."""
+    blocks = searched.study.system.knobs()[UFS]
+    factors = choices_of(next(iter(blocks.values())))
+    return {f"UF {uf:g}": {f"{UFS}.{block}": uf for block in blocks} for uf in factors}
+
+
+def choices_of(knob: Knob) -> list[float]:
+    """The values of a knob that has a few."""
+    assert isinstance(knob.domain, Choices)
+    return [float(value) for value in knob.domain.values]
+
+
 def schedules(searched: Searched) -> tuple[list[Found], list[Row], list[Row]]:
     """The staircase, rows of schedules at no more work than its steps, and gains of the front of each metric."""
-    ufs = searched.study.system._shape.ufs  # type: ignore[attr-defined]
-    names = list(searched.study.space.defaults)
-    uniform = {f"UF {uf:g}": dict.fromkeys(names, uf) for uf in ufs}
     searchable = [*searched.document["trials"], *searched.document["baselines"]]
     trials = [trial for trial in searchable if trial["validation"]]
-    staircase = searched.measured(uniform, "test")
+    staircase = searched.measured(uniform(searched), "test")
     best: dict[str, Configuration] = {}
     for step in staircase[1:]:
         within = [trial for trial in trials if trial["costs"][MACS] <= step.macs + 1e-6]
@@ -201,12 +213,13 @@ def schedules(searched: Searched) -> tuple[list[Found], list[Row], list[Row]]:
 
 def routers(searched: Searched, staircase: Sequence[Found], on_validation: Sequence[Found]) -> list[Row]:
     """Rows of routers as trained, and of the setting farthest above the line on validation."""
-    options = searched.study.system._options  # type: ignore[attr-defined]
+    knobs = searched.study.system.knobs()[TARGETS]
+    utilizations, betas, gammas = (choices_of(knobs[name]) for name in ("utilization", "beta", "gamma"))
     trained = {
-        f"router towards {u:g}, gamma {g:g}" + (f", beta {b:g}" if len(options.betas) > 1 else ""): _routing(u, b, g)
-        for u in options.targets
-        for b in options.betas
-        for g in options.gammas
+        f"router towards {u:g}, gamma {g:g}" + (f", beta {b:g}" if len(betas) > 1 else ""): _routing(u, b, g)
+        for u in utilizations
+        for b in betas
+        for g in gammas
     }
     tried = {str(k): trial["configuration"] for k, trial in enumerate(searched.document["trials"])}
 
@@ -229,7 +242,7 @@ def routers(searched: Searched, staircase: Sequence[Found], on_validation: Seque
 
 def _routing(utilization: float, beta: float, gamma: float) -> Configuration:
     values = {"utilization": utilization, "beta": beta, "gamma": gamma, "bias": 0.0}
-    return {f"router_targets.{name}": value for name, value in values.items()}
+    return {f"{TARGETS}.{name}": value for name, value in values.items()}
 
 
 def _found(label: str, macs: float, measurement: Measurement, metrics: Sequence[str]) -> Found:
@@ -246,21 +259,24 @@ def measure(names: Sequence[str], trials: Sequence[int], assignments: Sequence[s
     display = Display()
     by_schedule = Searched.of(names[0], trials[0], assignments, out, display)
     staircase, rows, told = schedules(by_schedule)
-    ufs = by_schedule.study.system._shape.ufs  # type: ignore[attr-defined]
     noisy = {"network": "noisy", MACS: 0.0, **by_schedule.noisy("test")}
     routed: list[Row] = []
     if trials[1]:
-        knobs = list(by_schedule.study.space.defaults)
-        on_validation = by_schedule.measured({f"UF {uf:g}": dict.fromkeys(knobs, uf) for uf in ufs}, "validation")
+        on_validation = by_schedule.measured(uniform(by_schedule), "validation")
         routed = routers(Searched.of(names[1], trials[1], assignments, out, display), staircase, on_validation)
-    return {"rows": [noisy, *rows, *routed], "gains": told, "ufs": list(ufs), "metrics": by_schedule.metrics}
+    return {
+        "rows": [noisy, *rows, *routed],
+        "gains": told,
+        "steps": [step.label for step in staircase],
+        "metrics": by_schedule.metrics,
+    }
 
 
 def _printed(document: Mapping[str, Any]) -> Iterable[str]:
     metrics = document["metrics"]
-    ufs = " ".join(f"{uf:g}" for uf in document["ufs"])
+    steps = ", ".join(document["steps"])
     heads = [head for metric in metrics for head in (f"{SHOWN[metric]} (s.e.)", "over the line (s.e.)")]
-    yield f"| network | MACs a sample | {' | '.join(heads)} | time at {ufs} |"
+    yield f"| network | MACs a sample | {' | '.join(heads)} | time at {steps} |"
     yield "|---|---|" + "---|" * (len(heads) + 1)
     for row in document["rows"]:
         cells = [cell for metric in metrics for cell in (_with_error(row, metric), _with_error(row, f"{metric}_above"))]

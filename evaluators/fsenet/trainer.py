@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from evaluators.enhancement.teacher import teacher_of
 from evaluators.fsenet.network import ConvFsenet, features
 from evaluators.fsenet.shape import FsenetShape
 from evaluators.fsenet.training_options import TrainingOptions
+from evaluators.nsnet2.teacher import teacher_of
 from evaluators.speech.mixtures import TrainingExamples
 from evaluators.speech.stft import spectrum
 from evaluators.training.schedule import mixed_seed

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from evaluators.enhancement.teacher import teacher_key
 from evaluators.enhancement.teaching_options import TEACHING
 from evaluators.fsenet.network import ConvFsenet
 from evaluators.fsenet.shape import FsenetShape
 from evaluators.fsenet.trainer import GATES, Phase, PhaseTrainer, initialized
 from evaluators.fsenet.training_options import TrainingOptions
+from evaluators.nsnet2.teacher import teacher_key
 from evaluators.speech.corpus import SpeechData
 from evaluators.storage import settings_hash
 from evaluators.system import Context

@@ -24,6 +24,7 @@ from evaluators.gru.tasks import TASKS, Task, TaskOptions
 from evaluators.gru.training_options import TrainingOptions
 from evaluators.gru.workload import GruShape, gru_workload
 from evaluators.metrics import METRICS, Metric
+from evaluators.storage import cache_root
 from evaluators.system import Activity, Context, EvaluationSplit, Measurement
 from spaces import Choices, Configuration, Knob, KnobGroup, Options, problems_of, unknown
 
@@ -132,8 +133,7 @@ class GruClassifier:
 
     @cached_property
     def _data(self) -> ClassificationData:
-        context = self._context or Context(Path())
-        return self._task.load(self._task_options, context)
+        return self._task.load(self._task_options, self._context or Context(cache_root()))
 
     @cached_property
     def _shape(self) -> GruShape:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -32,6 +32,10 @@ FINE_TUNING_VERSION = 2
 """To be raised whenever the same float network is fine-tuned to other weights."""
 VERSION = 1
 """To be raised whenever the same options give other weights or other scores."""
+_OF_WIDTHS = frozenset({"fine_tuned_map_bits", "fine_tuned_weight_bits"})
+"""Options that say what is fine-tuned, and not how."""
+_OF_FINE_TUNING = frozenset({"fine_tuning_epochs", "fine_tuning_rate", "surrogate_slope"})
+"""Options that the network in floating point does not depend on."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,7 @@ class Networks:
         self._shape, self._data, self._options, self._context = shape, data, options, context
         self._rounders: dict[Widths, Rounder] = {}
         phase = Phase(options.epochs, options.learning_rate)
-        key = self._key("float")
+        key = self._key("float", _OF_WIDTHS | _OF_FINE_TUNING)
         self.float_network = self._trained(_initialized(shape, data, options), phase, key, "training", context)
         self.fingerprint = settings_hash({"version": VERSION, "data": data.fingerprint, "float": key})
 
@@ -114,7 +118,8 @@ class Networks:
         phase = Phase(self._options.fine_tuning_epochs, self._options.fine_tuning_rate, rounding)
         # A worker has nobody to show progress to, and a search shows its own.
         quiet = replace(self._context, progress=Silent())
-        key = self._key({"version": FINE_TUNING_VERSION, "maps": recipe.maps, "weights": recipe.weights})
+        which = {"version": FINE_TUNING_VERSION, "maps": recipe.maps, "weights": recipe.weights}
+        key = self._key(which, _OF_WIDTHS)
         return self._trained(start, phase, key, "fine-tuning", quiet), rounding
 
     def _trained(self, start: QualityNet, phase: Phase, key: str, label: str, context: Context) -> QualityNet:
@@ -133,12 +138,8 @@ class Networks:
         network.load_state_dict(weights)
         return network.eval().requires_grad_(False)
 
-    def _key(self, which: object) -> str:
-        # What is fine-tuned from the float network does not change that network.
-        others = {
-            name for name in type(self._options).model_fields if which == "float" and name.startswith("fine_tuning")
-        }
-        training = self._options.model_dump(exclude={"fine_tuned_map_bits", "fine_tuned_weight_bits", *others})
+    def _key(self, which: object, apart_from: Set[str]) -> str:
+        training = self._options.model_dump(exclude={*apart_from})
         shape = {**vars(self._shape), "channels": list(self._shape.channels)}
         data = self._data.training_fingerprint
         return settings_hash({"version": VERSION, "data": data, "shape": shape, "training": training, "net": which})

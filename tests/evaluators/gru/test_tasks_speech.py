@@ -11,6 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from evaluators.data import ClassificationData
+from evaluators.gru.system import GruClassifier, GruClassifierOptions
 from evaluators.gru.tasks import TASKS, DataError, fingerprint
 from evaluators.gru.tasks.speech_commands import part_of
 from evaluators.system import Context
@@ -183,3 +184,16 @@ def test_folders_without_words_or_recordings_are_errors(tmp_path: Path) -> None:
 def test_shares_must_leave_something() -> None:
     with pytest.raises(ValidationError, match="leave nothing to train on"):
         TASKS["speech_commands"].options(validation_share=0.6, test_share=0.4)
+
+
+def test_what_is_kept_without_preparation_is_kept_in_the_cache(
+    digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, cache = tmp_path / "folder", tmp_path / "cache"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("TINYPARETO_CACHE", str(cache))
+    system = GruClassifier(GruClassifierOptions(task={"name": "spoken_digits", "root": str(digits)}), folder)
+    system.workload({f"bit_widths.{gene}": 8 for gene in system.knobs()["bit_widths"]})
+    assert not list(folder.iterdir())
+    assert list((cache / "features").iterdir())

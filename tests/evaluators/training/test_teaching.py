@@ -10,7 +10,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from evaluators.enhancement.teacher import teacher_key, teacher_of
 from evaluators.enhancement.teaching_options import TeachingOptions
 from evaluators.errors import DataError
 from evaluators.fsenet.shape import FsenetShape
@@ -19,6 +18,7 @@ from evaluators.fsenet.training_options import TrainingOptions
 from evaluators.nsnet2.network import NsNet2
 from evaluators.nsnet2.reference_weights import read_reference_weights
 from evaluators.nsnet2.shape import PRESETS
+from evaluators.nsnet2.teacher import teacher_key, teacher_of
 from evaluators.speech.corpus import SpeechData
 from evaluators.speech.mixtures import Batch, MixedExamples
 from evaluators.speech.stft import log_power, spectrum
