@@ -119,7 +119,7 @@ class AsynchronousLoop(SearchLoop):
         known: list[TrialRecord] = []
         unknown: list[TrialRecord] = []
         for draft in drafts:
-            record = self._without_evaluation(draft)
+            record = self._infeasible(draft) or self._cached(draft)
             if record is None:
                 unknown.append(draft)
             else:
@@ -143,7 +143,8 @@ class AsynchronousLoop(SearchLoop):
     def _collected(self, state: _Progress) -> list[TrialRecord]:
         outcomes = self._executor.collect()
         completed = [self._completed(state.pending.pop(o.job.number), o) for o in outcomes]
-        self._keep(completed, outcomes)
+        self._journal.append(completed)
+        self._remember(outcomes)
         return completed
 
     def _learn(self, optimizer: Optimizer, state: _Progress, found: list[TrialRecord]) -> None:

@@ -47,11 +47,16 @@ def front_records(facts: RunFacts, records: Sequence[TrialRecord]) -> list[Trial
     Where nothing is feasible: the records that violate the constraints least.
     """
     objectives, constraints = facts.typed_objectives(), facts.typed_constraints()
+    front = feasible_front(objectives, constraints, records)
+    return sorted(front, key=objectives.minimized) if front else _least_violating(records, constraints)
+
+
+def feasible_front(
+    objectives: Objectives, constraints: Sequence[Constraint], records: Sequence[TrialRecord]
+) -> list[TrialRecord]:
+    """The feasible validation records that none dominates, in the order of the records."""
     feasible = [r for r in records if r.split == "validation" and is_feasible(r, constraints)]
-    if not feasible:
-        return _least_violating(records, constraints)
-    front = [feasible[i] for i in front_indices(objectives.matrix(feasible))]
-    return sorted(front, key=objectives.minimized)
+    return [feasible[i] for i in front_indices(objectives.matrix(feasible))]
 
 
 def baseline_records(records: Sequence[TrialRecord]) -> list[TrialRecord]:

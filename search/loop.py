@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal, Protocol
 
 import numpy as np
@@ -15,12 +16,13 @@ from search.constraints import Constraint, total_violation
 from search.errors import RunError
 from search.evaluation_cache import EvaluationCache
 from search.executors import Executor, Job, Outcome
-from search.front import is_feasible, reference_point
+from search.front import feasible_front, is_feasible, reference_point
 from search.journal import Journal
 from search.objectives import Objectives
 from search.optimizers import Foretold, Observation, Optimizer
 from search.pareto import FrontTracker
 from search.plateau import Plateau
+from search.racing import Race, Racing
 from search.records import TrialRecord
 from search.spec import Budget
 from spaces import Configuration, Space, canonical
@@ -30,6 +32,7 @@ TrialKey = tuple[int, Literal["validation", "test"]]
 
 
 NOTHING_LEFT = "nothing left to propose"
+NO_RACING = Racing()
 
 
 class Monitor(Protocol):
@@ -56,6 +59,7 @@ class Problem:
         constraints: What bounds it.
         seed: Seed of the study.
         target: What cycles are for, if there is one.
+        racing: Whether candidates are raced on shares of the data.
     """
 
     system: System
@@ -64,6 +68,7 @@ class Problem:
     constraints: tuple[Constraint, ...]
     seed: int
     target: Target | None = None
+    racing: Racing = NO_RACING
 
     def costs(self, configuration: Configuration, activity: Mapping[str, float] | None = None) -> dict[str, float]:
         """All costs; expected ones are worst cases as long as the activity is not known."""
@@ -123,6 +128,7 @@ class SearchLoop:
         self._earlier = earlier
         self._monitor = monitor
         self._worst_costs: dict[int, dict[str, float]] = {}
+        self._on_shares: dict[tuple[int, float], TrialRecord] = {}
         self.records: list[TrialRecord] = []
 
     def search(self, optimizer: Optimizer, budget: Budget) -> str:
@@ -187,46 +193,85 @@ class SearchLoop:
     ) -> list[TrialRecord]:
         """Complete drafts by what is known, then by evaluation; every record is written as soon as it is there."""
         found: dict[int, TrialRecord] = {}
-        unknown: dict[int, TrialRecord] = {}
-        known: list[TrialRecord] = []
+        todo: dict[int, TrialRecord] = {}
         for draft in drafts:
             earlier = self._earlier.get((draft.trial, draft.split))
-            if earlier is not None:
+            if earlier is None:
+                todo[draft.trial] = draft
+            else:
                 _check_same_configuration(earlier, draft)
                 found[draft.trial] = earlier
-                continue
-            record = self._without_evaluation(draft)
-            if record is None:
-                unknown[draft.trial] = draft
-            else:
-                found[draft.trial] = record
-                known.append(record)
-        self._journal.append(known)
-        report(len(found))
-        self._executor.submit([_job(draft) for draft in unknown.values()])
-        while len(found) < len(drafts):
-            if deadline is not None and time.monotonic() >= deadline:
-                self._executor.cancel()
-                break
-            outcomes = self._executor.collect()
-            completed = [self._completed(unknown[o.job.number], o) for o in outcomes]
-            self._keep(completed, outcomes)
-            found.update({record.trial: record for record in completed})
+
+        def settle(records: Sequence[TrialRecord]) -> None:
+            self._journal.append(records)
+            for record in records:
+                found[record.trial] = record
+                del todo[record.trial]
             report(len(found))
+
+        settle([record for draft in todo.values() if (record := self._infeasible(draft)) is not None])
+        # Before anything is looked up: what is dropped must not depend on what earlier runs have measured.
+        settle(self._losers(todo.values(), deadline))
+        settle([record for draft in todo.values() if (record := self._cached(draft)) is not None])
+        for completed in self._evaluated(dict(todo), deadline):
+            settle(completed)
         return [found[draft.trial] for draft in drafts if draft.trial in found]
 
-    def _without_evaluation(self, draft: TrialRecord) -> TrialRecord | None:
-        """The record of a trial that breaks a constraint on its costs or was measured in an earlier run."""
-        if draft.split == "validation":
-            costs = self._exact_costs(draft)
-            broken = [c for c in self._problem.constraints if c.name in costs and c.violation(costs) > 0]
-            if broken:
-                reason = ", ".join(f"{c.name} is {costs[c.name]:g}, bound {c.relation} {c.bound:g}" for c in broken)
-                return replace(draft, state="infeasible", costs=costs, reason=reason)
-        measurement = self._cache.get(draft.configuration, draft.split, draft.fidelity)
-        if measurement is None:
+    def _evaluated(self, drafts: Mapping[int, TrialRecord], deadline: float | None) -> Iterator[Sequence[TrialRecord]]:
+        """Completed drafts as they come, kept for later runs; what is not there by the deadline is dropped."""
+        self._executor.submit([_job(draft) for draft in drafts.values()])
+        n_waiting = len(drafts)
+        while n_waiting:
+            if deadline is not None and time.monotonic() >= deadline:
+                self._executor.cancel()
+                return
+            outcomes = self._executor.collect()
+            n_waiting -= len(outcomes)
+            self._remember(outcomes)
+            yield [self._completed(drafts[o.job.number], o) for o in outcomes]
+
+    def _losers(self, drafts: Iterable[TrialRecord], deadline: float | None) -> list[TrialRecord]:
+        """The candidates that the front so far clearly dominates on a share of the data."""
+        problem = self._problem
+        candidates = [draft for draft in drafts if draft.split == "validation" and not draft.label]
+        if not candidates or not problem.racing.shares:
+            return []
+        front = feasible_front(problem.objectives, problem.constraints, self.records)
+        on_share = partial(self._on_share, deadline)
+        return Race(problem.racing, problem.objectives).losers(candidates, front, on_share)
+
+    def _on_share(self, deadline: float | None, share: float, drafts: Sequence[TrialRecord]) -> list[TrialRecord]:
+        """What a share of the validation data says of trials; those that it says nothing of are left out."""
+        known, todo = self._on_shares, {}
+        for draft in drafts:
+            if (draft.trial, share) in known:
+                continue
+            part = replace(draft, fidelity=share)
+            cached = self._cached(part)
+            if cached is None:
+                todo[draft.trial] = part
+            else:
+                known[draft.trial, share] = cached
+        for completed in self._evaluated(todo, deadline):
+            known.update({(record.trial, share): record for record in completed})
+        found = [known[draft.trial, share] for draft in drafts if (draft.trial, share) in known]
+        return [record for record in found if record.state == "done"]
+
+    def _infeasible(self, draft: TrialRecord) -> TrialRecord | None:
+        """The record of a trial of the search that breaks a constraint on its exact costs."""
+        if draft.split != "validation":
             return None
-        return self._measured(replace(draft, cached=True), measurement)
+        costs = self._exact_costs(draft)
+        broken = [c for c in self._problem.constraints if c.name in costs and c.violation(costs) > 0]
+        if not broken:
+            return None
+        reason = ", ".join(f"{c.name} is {costs[c.name]:g}, bound {c.relation} {c.bound:g}" for c in broken)
+        return replace(draft, state="infeasible", costs=costs, reason=reason)
+
+    def _cached(self, draft: TrialRecord) -> TrialRecord | None:
+        """The record of a trial that was measured in an earlier run."""
+        measurement = self._cache.get(draft.configuration, draft.split, draft.fidelity)
+        return None if measurement is None else self._measured(replace(draft, cached=True), measurement)
 
     def _exact_costs(self, draft: TrialRecord) -> dict[str, float]:
         workload = self._problem.system.workload(draft.configuration)
@@ -261,8 +306,7 @@ class SearchLoop:
             return replace(record, state="failed", reason=f"the evaluation gave no {', '.join(missing)}")
         return record
 
-    def _keep(self, records: Iterable[TrialRecord], outcomes: Sequence[Outcome]) -> None:
-        self._journal.append(records)
+    def _remember(self, outcomes: Sequence[Outcome]) -> None:
         self._cache.put(
             [
                 (o.job.configuration, o.job.split, o.job.fidelity, o.measurement)
@@ -274,7 +318,7 @@ class SearchLoop:
     def _observation(self, record: TrialRecord) -> Observation:
         values = {**record.costs, **record.metrics}
         violation = total_violation(self._problem.constraints, values)
-        evaluated = self._problem.objectives.minimized(record) if record.state == "done" else None
+        evaluated = self._problem.objectives.minimized(record) if record.state in ("done", "pruned") else None
         return Observation(record.configuration, evaluated, violation)
 
     def _stop_if_nothing_works(self) -> None:

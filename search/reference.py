@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 
 from evaluators.registry import SYSTEMS
 from search.optimizers import OPTIMIZERS
+from search.racing import Racing
 from search.spec import SECTIONS, Budget, ExecutorSpec
 from spaces import KINDS
 
@@ -53,13 +54,24 @@ Constraints are texts such as `"peak_ram_bytes <= 16384"` or `"accuracy >= 0.9"`
 anything is evaluated.
 """
 
+_RACING = """
+## racing
+
+With `racing: {shares: [0.25]}` every candidate is measured on a quarter of the validation data first. Where a member of
+the front so far costs no more and is better there by more than chance explains, the candidate sees no more data: its
+trial is `pruned`, and the optimizer is told what the quarter said. Baselines always see all data. Worth it where
+evaluations are dear.
+
+"""
+
 
 def study_reference() -> str:
     """The whole page, in Markdown."""
     parts = [_INTRODUCTION, *(f"| `{key}` | {text} |\n" for key, text in SECTIONS.items())]
     parts += [_SPACE, *(f"| `{k.name}` | `{k.selector}` | {k.description} |\n" for k in KINDS.values())]
     parts += [_OBJECTIVES, *_systems(), *_optimizers()]
-    parts += ["\n## budget\n\n", *_table(Budget), "\n## executor\n\n", *_table(ExecutorSpec)]
+    parts += ["\n## budget\n\n", *_table(Budget), _RACING, *_table(Racing)]
+    parts += ["\n## executor\n\n", *_table(ExecutorSpec)]
     return "".join(parts)
 
 

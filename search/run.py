@@ -156,7 +156,8 @@ def _search(study: Study, directory: RunDirectory, fresh: bool, monitor: Monitor
     earlier = directory.replay()
     cache = EvaluationCache(cache_root() / "evaluations", study.system.fingerprint(), fresh)
     spec = study.spec
-    problem = Problem(study.system, study.space, study.objectives, spec.constraints, spec.optimizer.seed, study.target)
+    seed = spec.optimizer.seed
+    problem = Problem(study.system, study.space, study.objectives, spec.constraints, seed, study.target, spec.racing)
     journal = Journal(directory.journal, earlier.n_valid_bytes)
     try:
         with _executor(study, factory) as executor:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from search.constraints import Constraint, parse_constraint
 from search.optimizers.registry import OPTIMIZERS
+from search.racing import Racing
 from search.ray_cluster import check_address
 from search.records import Mode
 from spaces import Options, Problem, Rule, Value, kind_of, problems_of, shown, unknown
@@ -95,7 +96,7 @@ class StudySpec:
         objectives: Names of metrics or costs.
         constraints: Bounds on metrics or costs.
         target: Hardware the costs are for; empty for none.
-        optimizer, budget, executor: How it is searched.
+        optimizer, budget, racing, executor: How it is searched.
     """
 
     name: str
@@ -106,6 +107,7 @@ class StudySpec:
     target: str
     optimizer: OptimizerSpec
     budget: Budget
+    racing: Racing
     executor: ExecutorSpec
 
     def resolved(self) -> dict[str, Any]:
@@ -123,6 +125,7 @@ class StudySpec:
                 **self.optimizer.options.model_dump(mode="json"),
             },
             "budget": self.budget.model_dump(mode="json"),
+            "racing": self.racing.model_dump(mode="json"),
             "executor": self.executor.model_dump(mode="json"),
         }
 
@@ -136,6 +139,7 @@ SECTIONS: Mapping[str, str] = {
     "target": "hardware that cycles are for: a name, or the path of a target file",
     "optimizer": "how the space is searched",
     "budget": "when the search ends",
+    "racing": "whether candidates are measured on a share of the data first",
     "executor": "who evaluates",
 }
 """The keys of a study file and what each is for."""
@@ -169,11 +173,12 @@ class SpecReader:
         objectives, constraints, target = self._objectives(), self._constraints(), self.target()
         optimizer = self._optimizer()
         budget = self._section("budget", Budget)
-        executor = self._section("executor", ExecutorSpec)
+        racing, executor = self._section("racing", Racing), self._section("executor", ExecutorSpec)
         self._check_plateau(budget, optimizer)
-        if self.problems or system is None or optimizer is None or budget is None or executor is None:
+        self._check_racing(racing, executor)
+        if self.problems or system is None or optimizer is None or budget is None or not (racing and executor):
             return None
-        return StudySpec(name, system, rules, objectives, constraints, target, optimizer, budget, executor)
+        return StudySpec(name, system, rules, objectives, constraints, target, optimizer, budget, racing, executor)
 
     def _check_plateau(self, budget: Budget | None, optimizer: OptimizerSpec | None) -> None:
         if budget is None or budget.until is None:
@@ -182,6 +187,13 @@ class SpecReader:
             able = ", ".join(name for name, entry in OPTIMIZERS.items() if entry.is_promising)
             message = f"the optimizer {optimizer.name} cannot tell what it still expects, so no plateau can be seen"
             self._report(("budget", "until"), message, f"optimizer {able}; or budget.trials alone")
+
+    def _check_racing(self, racing: Racing | None, executor: ExecutorSpec | None) -> None:
+        if racing is not None and racing.shares and executor is not None and executor.mode == "asynchronous":
+            message = (
+                "candidates race against the front of the batches before theirs; without generations there is none"
+            )
+            self._report(("racing", "shares"), message, "executor.mode: generations; or no shares")
 
     def system(self) -> SystemSpec | None:
         """The `system` section; its options are checked by the system itself."""

@@ -214,3 +214,28 @@ class Unprepared(Toy):
 
     def prepare(self, context: Any) -> None:
         raise KeyError("weights")
+
+
+class Clips(Toy):
+    """Measured clip by clip: some clips are harder than others, for all configurations alike, and a little by chance.
+
+    A line of `calls` ends with the number of clips.
+    """
+
+    N_CLIPS = 40
+
+    def evaluate(self, configurations: Sequence[Any], split: str, fidelity: float = 1.0) -> list[Measurement]:
+        return [self._on_clips(c, split, round(fidelity * self.N_CLIPS)) for c in configurations]
+
+    def _on_clips(self, configuration: Any, split: str, n_clips: int) -> Measurement:
+        bits = [configuration[f"bit_widths.{name}"] for name in self._names]
+        if self._calls:
+            with Path(self._calls).open("a") as file:
+                file.write(f"{split} {bits} {n_clips}\n")
+        error = sum((i + 1) * 2.0**-b for i, b in enumerate(bits)) / len(bits)
+        chance = np.random.default_rng(bits).normal(0, 0.01, self.N_CLIPS)
+        harder = np.random.default_rng(1).normal(0, 0.2, self.N_CLIPS)
+        errors = (error + harder + chance)[:n_clips]
+        rows = [{"clip": f"clip {i}", "error_rate": float(e)} for i, e in enumerate(errors)]
+        mean, spread = float(errors.mean()), float(errors.std(ddof=1) / np.sqrt(n_clips))
+        return Measurement({"error_rate": mean, "accuracy": 1 - mean}, {}, {"error_rate": spread}, rows)

@@ -71,6 +71,7 @@ def test_a_study_is_read_as_written(study: Path) -> None:
         "target": "",
         "optimizer": {"name": "nsga2", "seed": 3, "population": 20, "crossover": 0.9, "mutation": None},
         "budget": {"trials": 100, "minutes": 10, "until": None, "tolerance": 0.001},
+        "racing": {"shares": [], "confidence": 0.99},
         "executor": {"name": "processes", "workers": 2, "timeout_s": 5, "retries": 0, **OF_RAY},
     }
     assert read.space.searched == tuple(Ordered(f"bit_widths.k{i}", (2, 4, 8)) for i in range(3))
@@ -144,7 +145,7 @@ def test_another_optimizer_takes_over_the_options_that_it_has_too(study: Path) -
         (
             "nam=x",
             '--set nam  nam: unknown key "nam"\n'
-            "    Allowed: budget, constraints, executor, name, objectives, optimizer, space, system, target. "
+            "    Allowed: budget, constraints, executor, name, objectives, optimizer, racing, space, system, target. "
             'Did you mean "name"?',
         ),
         (
@@ -387,7 +388,7 @@ def test_costs_of_a_configuration(study: Path) -> None:
 
 
 def test_every_section_is_explained() -> None:
-    assert set(yaml.safe_load(STUDY)) | {"target"} == set(SECTIONS)
+    assert set(yaml.safe_load(STUDY)) | {"racing", "target"} == set(SECTIONS)
 
 
 ROOT = Path(__file__).parents[2]
