@@ -17,7 +17,7 @@ from evaluators.quality.frontend import features_of
 from evaluators.quality.network import QualityNet, Rounding
 from evaluators.quality.rounded import Rounder
 from evaluators.quality.shape import QualityShape
-from evaluators.quality.trainer import Examples, Phase, QualityTrainer
+from evaluators.quality.trainer import Examples, Phase, QualityTrainer, Teacher
 from evaluators.quality.training_options import TrainingOptions
 from evaluators.quality.widths import Widths
 from evaluators.speech.sound import Samples
@@ -28,13 +28,13 @@ from evaluators.training.schedule import mixed_seed
 
 N_VECTORS = 2
 """Windows that an export's test vectors are made of."""
-FINE_TUNING_VERSION = 2
+FINE_TUNING_VERSION = 3
 """To be raised whenever the same float network is fine-tuned to other weights."""
 VERSION = 1
 """To be raised whenever the same options give other weights or other scores."""
 _OF_WIDTHS = frozenset({"fine_tuned_map_bits", "fine_tuned_weight_bits"})
 """Options that say what is fine-tuned, and not how."""
-_OF_FINE_TUNING = frozenset({"fine_tuning_epochs", "fine_tuning_rate", "surrogate_slope"})
+_OF_FINE_TUNING = frozenset({"fine_tuning_epochs", "fine_tuning_rate", "distillation", "surrogate_slope"})
 """Options that the network in floating point does not depend on."""
 
 
@@ -115,7 +115,8 @@ class Networks:
         start, rounding = start_of(self.float_network, recipe, calibration, self._options.surrogate_slope)
         if recipe.is_float:
             return start, rounding
-        phase = Phase(self._options.fine_tuning_epochs, self._options.fine_tuning_rate, rounding)
+        teacher = Teacher(self.float_network, self._options.distillation)
+        phase = Phase(self._options.fine_tuning_epochs, self._options.fine_tuning_rate, rounding, teacher)
         # A worker has nobody to show progress to, and a search shows its own.
         quiet = replace(self._context, progress=Silent())
         which = {"version": FINE_TUNING_VERSION, "maps": recipe.maps, "weights": recipe.weights}

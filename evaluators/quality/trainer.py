@@ -37,6 +37,27 @@ class Examples:
 
 
 @dataclass(frozen=True)
+class Teacher:
+    """Whose scores a training aims at, beside the labels (G. Hinton et al., "Distilling the knowledge in a neural
+    network", 2015): it hears the same crop, of which it tells more than a label of the whole window.
+
+    Attributes:
+        network: Trained, on the CPU.
+        weight: Of its scores, from 0 to 1; the rest is that of the labels.
+    """
+
+    network: QualityNet
+    weight: float
+
+    @torch.no_grad()
+    def target(self, heard: Tensor, labels: Tensor) -> Tensor:
+        """What to aim at, shape (n,)."""
+        if self.weight == 0:
+            return labels
+        return torch.lerp(labels, self.network(heard), self.weight)
+
+
+@dataclass(frozen=True)
 class Phase:
     """What tells trainings apart.
 
@@ -44,11 +65,13 @@ class Phase:
         n_epochs: Its length, unless it stops early.
         learning_rate: Its peak.
         rounding: What has few bits; None: nothing.
+        teacher: Of a fine-tuning.
     """
 
     n_epochs: int
     learning_rate: float
     rounding: Rounding | None = None
+    teacher: Teacher | None = None
 
 
 class QualityTrainer:
@@ -128,9 +151,12 @@ class QualityTrainer:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(mixed_seed(self._options.seed, number + 1_000_000))
             heard = self._cropped(self._training.features[batch])
-            heard = varied(heard, self._options.level_shift_db, self._options.band_shift).to(self._device)
-            predicted = self.network(heard, self._phase.rounding)
-        loss = nn.functional.mse_loss(predicted, self._training.labels[batch].to(self._device))
+            heard = varied(heard, self._options.level_shift_db, self._options.band_shift)
+            predicted = self.network(heard.to(self._device), self._phase.rounding)
+        target, teacher = self._training.labels[batch], self._phase.teacher
+        if teacher is not None:
+            target = teacher.target(heard, target)
+        loss = nn.functional.mse_loss(predicted, target.to(self._device))
         self._optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)

@@ -16,6 +16,9 @@ class TrainingOptions(Options):
     batch_size: int = Field(default=16, ge=1, description="examples per update")
     learning_rate: float = Field(default=0.001, gt=0.0, description="peak of the learning rate of Adam")
     fine_tuning_rate: float = Field(default=0.001, gt=0.0, description="the same for fine-tuning")
+    distillation: float = Field(
+        default=1.0, ge=0.0, le=1.0, description="weight of the float network's scores in what fine-tuning aims at"
+    )
     dropout: float = Field(default=0.3, ge=0.0, lt=1.0, description="share of pooled map values that training drops")
     crop_share: float = Field(
         default=1.0, gt=0.0, le=1.0, description="share of a window, cut out at random, that an update hears"

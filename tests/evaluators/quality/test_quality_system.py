@@ -26,7 +26,7 @@ from evaluators.quality.label_store import LabelledExamples
 from evaluators.quality.preparation import prepare_data
 from evaluators.quality.shape import PRESETS
 from evaluators.quality.system import QualityPredictor
-from evaluators.quality.trainer import Examples, Phase, QualityTrainer, correlation, varied
+from evaluators.quality.trainer import Examples, Phase, QualityTrainer, Teacher, correlation, varied
 from evaluators.quality.training_options import TrainingOptions
 from evaluators.quality.widths import Widths
 from evaluators.registry import create_system
@@ -158,6 +158,29 @@ def test_training_lowers_the_loss_and_keeps_the_best_epoch() -> None:
     assert correlation(trainer._predicted(), loud) == pytest.approx(max(correlations))
     best = correlations.index(max(correlations))
     assert len(correlations) == 30 or len(correlations) == best + 1 + 3
+
+
+def test_a_teacher_is_weighed_against_the_labels() -> None:
+    heard, labels = features(3), torch.tensor([1.0, 2.0, 3.0])
+    scores = network()(heard)
+
+    assert torch.equal(Teacher(network(), 0.0).target(heard, labels), labels)
+    assert torch.allclose(Teacher(network(), 1.0).target(heard, labels), scores)
+    assert torch.allclose(Teacher(network(), 0.25).target(heard, labels), 0.75 * labels + 0.25 * scores)
+
+
+def test_who_learns_from_a_teacher_alone_comes_to_say_the_same_whatever_the_labels_are() -> None:
+    heard, wrong = features(16), torch.full((16,), 9.0)
+    teacher, student = network(), network()
+    with torch.no_grad():
+        student.dense[-1].bias.add_(1.0)
+    data = Examples(heard, wrong)
+    options = TrainingOptions(batch_size=4, dropout=0.0, patience=20)
+    phase = Phase(20, 0.01, teacher=Teacher(teacher, 1.0))
+    trainer = QualityTrainer(student.requires_grad_(True), data, Examples(heard, teacher(heard)), options, phase, "cpu")
+    losses = [trainer.run_epoch()["loss"] for _ in range(8)]
+    assert losses[0] > 0.5
+    assert losses[-1] < 0.1
 
 
 def test_varied_examples_are_moved_in_level_and_in_bands() -> None:
