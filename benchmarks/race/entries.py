@@ -16,7 +16,7 @@ GUIDED = "guided"
 PROBLEMS: Mapping[str, Callable[[Path], RaceProblem]] = {**studies.MAKERS, **analytic.MAKERS}
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "gru": ("digits", "digits, 24 genes", "spoken digits", "MNIST rows"),
-    "speech": ("nsNet2 exits",),
+    "speech": ("nsNet2 exits", "pruning ratios", "UF schedules", "activation bits"),
     "toy": ("exact toy",),
     "general": tuple(analytic.GENERAL),
 }

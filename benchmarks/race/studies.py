@@ -26,6 +26,26 @@ STUDIES: Mapping[str, tuple[str, tuple[str, ...], int]] = {
     "spoken digits": ("studies/gru_bits_spoken_digits.yaml", (), 1000),
     "MNIST rows": ("studies/gru_bits_mnist.yaml", (), 1000),
     "nsNet2 exits": ("studies/nsnet2_exits.yaml", (), 300),
+    # SI-SDR in the place of PESQ, which would take hours, and no fine-tuning.
+    "pruning ratios": (
+        "studies/pruning_ratios.yaml",
+        ("system.scores=[si_sdr_db]", "objectives=[si_sdr_db, mmacs_per_second]"),
+        300,
+    ),
+    "UF schedules": (
+        "studies/uf_schedules.yaml",
+        ("system.scores=[si_sdr_db]", "objectives=[si_sdr_db, macs_per_sample]"),
+        300,
+    ),
+    "activation bits": (
+        "studies/bam_bits.yaml",
+        (
+            "space.bit_widths={operators: '*', choices: [2, 3, 4, 5, 6, 7, 8, 32]}",
+            "system.training.fine_tuned_weight_bits=0",
+            "objectives=[pearson, memory_all_maps_bytes]",
+        ),
+        300,
+    ),
 }
 """Name -> study file, overrides, evaluations. More are added here."""
 
