@@ -103,6 +103,8 @@ def fit_damage(
         float(np.median(targets)), np.log(0.5), -4.0, float(targets.max()), np.zeros(n_knobs), np.ones(n_knobs)
     ]
     prior = np.r_[prior, np.zeros(len(scale.bumps))]
+    # So that it starts amid the targets: beyond the ceiling nothing has a slope, and the fit would stay there.
+    prior[0] -= np.exp(prior[1]) * float(np.median(_State(prior, power, levels).log_sum))
     spread = np.r_[2.0, 0.7, 3.0, 0.5, np.full(n_knobs, 1.5), np.full(n_knobs, 0.3), scale.bumps]
 
     def loss(vector: Floats) -> tuple[float, Floats]:
@@ -133,6 +135,7 @@ class _State:
 
     Attributes:
         predicted: Shape (n,).
+        log_sum: Logarithm of the summed damage, shape (n,).
     """
 
     def __init__(self, vector: Floats, power: Floats, levels: NDArray[np.intp]) -> None:
@@ -144,9 +147,9 @@ class _State:
         self._shares = np.exp(logs, out=logs)
         total = self._shares.sum(axis=1, keepdims=True)
         self._shares /= total
-        self._log_sum = (top + np.log(total))[:, 0]
+        self.log_sum = (top + np.log(total))[:, 0]
         self._b1 = float(np.exp(np.clip(log_b1, -5.0, 3.0)))
-        raw = b0 + self._b1 * self._log_sum
+        raw = b0 + self._b1 * self.log_sum
         # A soft minimum with the ceiling: error rates cannot exceed that of guessing.
         self._bend = 1.0 / (1.0 + np.exp(np.clip((raw - ceiling) / SOFTNESS, -60, 60)))
         self.predicted = ceiling - _soft_plus(ceiling - raw)
@@ -159,7 +162,7 @@ class _State:
         damages = by_log[:, 1:]
         gradient = np.zeros(self._n_parameters)
         gradient[0] = bent.sum()
-        gradient[1] = self._b1 * float(bent @ self._log_sum)
+        gradient[1] = self._b1 * float(bent @ self.log_sum)
         gradient[2] = by_log[:, 0].sum()
         gradient[3] = weights.sum() - bent.sum()
         gradient[4 : 4 + n_knobs] = damages.sum(axis=0)

@@ -43,7 +43,6 @@ class Judge:
         self._front = data.values[data.front()]
         self._has_front = len(self._front) > 0
         self._corner = corner_of(data)
-        self._is_certain = bool(self._is_exact.any()) and len(beliefs) == 1
         if len(pending) and self._has_front:
             self._front = np.concatenate([self._front, self.means(pending)])
         self._improvement = Improvement(self._front, self._corner)
@@ -95,7 +94,7 @@ class Judge:
             costs = self._costs
             exact, violations = costs.screened(codes) if is_screening else costs(codes)
         spreads = [
-            self._beliefs[j].spread(codes, self._is_certain) if j in self._beliefs else Spread.exact(exact[:, j])
+            self._beliefs[j].spread(codes) if j in self._beliefs else Spread.exact(exact[:, j])
             for j in range(self._n_objectives)
         ]
         return spreads, violations

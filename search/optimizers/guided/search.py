@@ -206,8 +206,7 @@ class GuidedSearch:
         pending = np.concatenate([np.empty((0, self._encoding.n_knobs)), *self._pending.values()])
         judge = Judge(self._data, beliefs, self._costs, self._feasibility, pending)
         pool = self._improved_pool(judge, beliefs)
-        # Exact costs leave one thing to be modelled, and what does damage is known: no breeding there.
-        n_bred = 0 if self._is_exact.any() or self._is_small else self._portfolio.n_bred(n)
+        n_bred = 0 if self._is_small else self._portfolio.n_bred(n)
         chosen = self._batch(judge, pool, n - n_bred)
         bred = self._bred(n_bred)
         for part, is_bred in ((chosen, False), (bred, True)):

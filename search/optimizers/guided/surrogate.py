@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,9 @@ REFIT_GROWTH = 1.5
 """Hyperparameters are fitted again when there are so many times more observations."""
 NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(7)
 WEIGHTS = WEIGHTS / WEIGHTS.sum()
-EXACT = np.ones(1)
+LEAST_ADDITIVE = 0.3
+"""Variance, in units of the target's, that single knobs are granted beside damages. A fit to what the damages leave of
+the data they were fitted to finds next to none, and settings that damages call harmful would never be tried."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +48,8 @@ class Belief:
         """The most probable value, shape (n,)."""
         return self.transform.inverse(self._centre(codes) + self.process.mean(codes))
 
-    def spread(self, codes: Codes, is_certain: bool) -> Spread:
-        """The value with its uncertainty, or as if the mean were certain."""
-        if is_certain:
-            return Spread.exact(self.mean(codes))
+    def spread(self, codes: Codes) -> Spread:
+        """The value with its uncertainty."""
         mean, deviation = self.standardized(codes)
         values = self.transform.inverse(mean[:, None] + deviation[:, None] * NODES[None, :])
         return Spread(values, WEIGHTS)
@@ -89,11 +89,16 @@ class Surrogate:
         if len(values) >= max(8, REFIT_GROWTH * self._n_fitted):
             self._n_fitted = len(values)
             self._fit_hyperparameters(codes[-MOST_FOR_HYPERPARAMETERS:], values[-MOST_FOR_HYPERPARAMETERS:])
-        transform = Transform.fitted(values, self._is_log)
+        transform = Transform.fitted(values, self._is_log, self._scale is not None)
         targets = transform(values)
         damage = self._fitted_damage(codes, targets)
         residual = targets if damage is None else targets - damage.predict(codes)
-        return Belief(transform, damage, GaussianProcess(self._encoding, codes, residual, self._hyper))
+        return Belief(transform, damage, GaussianProcess(self._encoding, codes, residual, self._granted()))
+
+    def _granted(self) -> Hyperparameters:
+        if self._scale is None:
+            return self._hyper
+        return replace(self._hyper, log_additive=max(self._hyper.log_additive, float(np.log(LEAST_ADDITIVE))))
 
     def _fitted_damage(self, codes: Codes, targets: Floats) -> DamageModel | None:
         if self._scale is None:
@@ -103,7 +108,7 @@ class Surrogate:
 
     def _fit_hyperparameters(self, codes: Codes, values: Floats) -> None:
         if self._scale is not None:
-            targets = Transform.fitted(values, True)(values)
+            targets = Transform.fitted(values, True, True)(values)
             damage = fit_damage(self._scale, codes, targets, self._damage)
             self._hyper = fit_hyperparameters(self._encoding, codes, targets - damage.predict(codes), self._hyper)
             return

@@ -30,12 +30,19 @@ class Transform:
     scale: float
 
     @classmethod
-    def fitted(cls, values: Floats, is_log: bool) -> Transform:
-        """For the values seen, shape (n,)."""
+    def fitted(cls, values: Floats, is_log: bool, is_damage: bool = False) -> Transform:
+        """For the values seen.
+
+        Args:
+            values: Shape (n,).
+            is_log: Whether logarithms are taken.
+            is_damage: Values that are not negative keep their own zero, however far they stay above it: a logarithm
+                that starts at the lowest value seen would make an outlier of the best, and of others as that falls.
+        """
         unit = float(np.ptp(values)) or max(abs(float(values[0])), 1.0)
         lowest = float(values.min())
         # A quality that starts at zero, such as an error rate, keeps its own zero.
-        low = 0.0 if 0 <= lowest <= 0.2 * unit else lowest
+        low = 0.0 if 0 <= lowest and (is_damage or lowest <= 0.2 * unit) else lowest
         raw = cls(is_log, low, unit, 0.0, 1.0)
         z = raw(values)
         scale = float(z.std())
