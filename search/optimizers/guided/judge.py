@@ -67,6 +67,10 @@ class Judge:
         ]
         return np.array(columns).T
 
+    def added(self, codes: Codes) -> float:
+        """Hypervolume that candidates add together if they turn out as predicted."""
+        return hypervolume(np.concatenate([self._front, self.means(codes)]), self._corner) - self.hypervolume
+
     def shortlist(self, codes: Codes, n: int) -> Codes:
         """The best candidates with their true costs."""
         if len(codes) == 0:

@@ -291,5 +291,8 @@ class GuidedSearch:
                 total += float(scores[place])
                 chosen.append(configuration)
             greedy.take(place, is_found=is_new)
+        if self._is_exact.any() and chosen:
+            # Expectations of many small chances add up to promises that are rarely kept.
+            total = judge.added(self._encoding.codes(chosen))
         self.gain = total / judge.hypervolume if judge.hypervolume > 0 else np.inf
         return chosen

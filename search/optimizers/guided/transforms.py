@@ -42,7 +42,7 @@ class Transform:
         unit = float(np.ptp(values)) or max(abs(float(values[0])), 1.0)
         lowest = float(values.min())
         # A quality that starts at zero, such as an error rate, keeps its own zero.
-        low = 0.0 if 0 <= lowest and (is_damage or lowest <= 0.2 * unit) else lowest
+        low = 0.0 if lowest >= 0 and (is_damage or lowest <= 0.2 * unit) else lowest
         raw = cls(is_log, low, unit, 0.0, 1.0)
         z = raw(values)
         scale = float(z.std())

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from scipy.optimize import approx_fprime
 
-from search.optimizers.guided.damage import DamageScale, _State
+from search.optimizers.guided.damage import DamageScale, _State, fit_damage
 from search.optimizers.guided.encoding import Encoding
 from search.optimizers.guided.gaussian_process import GaussianProcess, Hyperparameters
 from search.optimizers.guided.improvement import Improvement, Spread
+from search.optimizers.guided.surrogate import Surrogate
+from search.optimizers.guided.transforms import Transform
 from search.pareto import hypervolume
 from spaces import Categorical, Configuration, Continuous, Ordered, Space
 
@@ -39,6 +41,35 @@ def test_the_gradient_of_damages_is_that_of_differences(encoding: Encoding) -> N
     vector, weights = rng.normal(size=4 + 2 * 4 + len(scale.bumps)), rng.normal(size=20)
     slopes = approx_fprime(vector, lambda v: float(weights @ _State(v, power, levels).predicted), 1e-7)
     assert _State(vector, power, levels).gradient(weights) == pytest.approx(slopes, abs=2e-5)
+
+
+def test_damages_are_found_where_everything_is_far_from_harmless() -> None:
+    # Twelve knobs at two or three bits: at the heights assumed beforehand, all of it would lie beyond the ceiling.
+    knobs = tuple(Ordered(f"bits.{i}", tuple(range(2, 9))) for i in range(12))
+    encoding = Encoding(Space(knobs, {k.name: 8 for k in knobs}))
+    rng = np.random.default_rng(0)
+    codes = rng.integers(0, 2, size=(150, 12)).astype(float)
+    targets = np.log((np.exp(rng.normal(size=12)) * 4.0**-codes).sum(axis=1))
+    targets = (targets - targets.mean()) / targets.std()
+    model = fit_damage(DamageScale(encoding, np.ones(12, dtype=bool)), codes[:100], targets[:100])
+    assert np.sqrt(np.mean((model.predict(codes[100:]) - targets[100:]) ** 2)) < 0.3
+
+
+def test_errors_keep_their_own_zero_in_a_damage() -> None:
+    values = np.array([0.13, 0.135, 0.2, 0.74])
+    assert Transform.fitted(values, True, is_damage=True).low == 0.0
+    assert Transform.fitted(values, True).low == 0.13
+    assert Transform.fitted(-values, True, is_damage=True).low == -0.74
+
+
+def test_what_single_knobs_do_is_never_certain_beside_damages() -> None:
+    knobs = tuple(Ordered(f"bits.{i}", tuple(range(2, 9))) for i in range(3))
+    encoding = Encoding(Space(knobs, {k.name: 8 for k in knobs}))
+    codes = np.c_[np.tile(np.arange(4.0, 7.0), 10), np.repeat(np.arange(2.0, 7.0), 6), np.full(30, 6.0)]
+    errors = (0.1 + 4.0**-codes).sum(axis=1)
+    belief = Surrogate(encoding, DamageScale(encoding, np.ones(3, dtype=bool))).fit(codes, errors)
+    tried, untried = belief.standardized(np.array([[6.0, 6.0, 6.0], [6.0, 6.0, 0.0]]))[1]
+    assert untried > 3 * tried
 
 
 def test_the_posterior_mean_is_that_of_covariances(encoding: Encoding) -> None:
