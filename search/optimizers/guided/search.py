@@ -15,6 +15,7 @@ from pydantic import Field
 from threadpoolctl import ThreadpoolController
 
 from search.optimizers.base import Observation, SearchProblem, Unseen
+from search.optimizers.guided.contest import Contest
 from search.optimizers.guided.damage import DamageScale
 from search.optimizers.guided.data import Data
 from search.optimizers.guided.encoding import Codes, Encoding
@@ -24,7 +25,7 @@ from search.optimizers.guided.knapsack import Knapsack
 from search.optimizers.guided.known_costs import KnownCosts
 from search.optimizers.guided.portfolio import Portfolio
 from search.optimizers.guided.start_design import one_at_a_time, spread_out
-from search.optimizers.guided.surrogate import Belief, Surrogate
+from search.optimizers.guided.surrogate import Belief
 from search.optimizers.guided.variation import Variation
 from spaces import Configuration, Options
 
@@ -133,7 +134,7 @@ class GuidedSearch:
             self._is_exact = self._costs.is_exact
             self._knapsack = Knapsack(self._encoding, self._costs)
             scale = DamageScale(self._encoding, self._knapsack.is_dear_above)
-        self._surrogates = {int(j): Surrogate(self._encoding, scale) for j in np.flatnonzero(~self._is_exact)}
+        self._surrogates = {int(j): Contest(self._encoding, scale) for j in np.flatnonzero(~self._is_exact)}
 
     def _check_costs(self) -> None:
         """Costs that turn out otherwise than foretold are uncertain like everything else."""
