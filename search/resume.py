@@ -8,11 +8,16 @@ from typing import Any
 from cost_models import Target
 from evaluators.system import System
 from search.errors import SpecError
+from search.racing import Racing
 from search.run_directory import RunFacts
+
+LATER_SECTIONS = {"racing": Racing().model_dump(mode="json")}
+"""Sections that runs begun before they existed do not have, with what those runs did."""
 
 
 def check_same_study(stored: Mapping[str, Any], given: Mapping[str, Any]) -> None:
     """Budget and executor may change, but for its mode; what decides the records may not."""
+    stored = {**LATER_SECTIONS, **stored}
     changes = [
         f"{path}: the run has {_short(before)}, the study has {_short(now)}"
         for key in dict.fromkeys([*stored, *given])

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from toy_studies import toy_study
 
 from search.errors import SpecError
@@ -128,6 +129,22 @@ def test_a_raced_search_goes_on_as_if_it_had_never_stopped(tmp_path: Path) -> No
         return [(r.trial, r.configuration, r.state, r.fidelity, r.metrics) for r in searched]
 
     assert told(resumed) == told(whole)
+
+
+def test_a_run_begun_before_there_were_races_goes_on(tmp_path: Path) -> None:
+    carried_out(tmp_path, [], trials=20)
+    stored = tmp_path / "run" / "study.yaml"
+    written = yaml.safe_load(stored.read_text())
+    del written["racing"]
+    stored.write_text(yaml.safe_dump(written))
+
+    assert carried_out(tmp_path, [], trials=30, resume=True).front()["n_trials"] == 30
+
+
+def test_a_run_does_not_begin_to_race_half_way(tmp_path: Path) -> None:
+    carried_out(tmp_path, [], trials=20)
+    with pytest.raises(SpecError, match=r"racing.shares: the run has \[\], the study has \[0.25\]"):
+        carried_out(tmp_path, [0.25], trials=30, resume=True)
 
 
 def test_records_do_not_depend_on_what_earlier_runs_measured(tmp_path: Path) -> None:
