@@ -10,7 +10,6 @@ from typing import Annotated
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import AfterValidator, Field
-from scipy.stats import norm, t
 
 from search.objectives import Objectives
 from search.records import TrialRecord
@@ -95,13 +94,15 @@ class Race:
 
     def _margin(self, candidate: TrialRecord, rival: TrialRecord, name: str) -> float:
         """What a difference in a metric must exceed to be more than chance."""
+        from scipy.special import ndtri, stdtrit  # slow to import, and `list` and `check` come by here
+
         differences = _differences(candidate, rival, name)
         n = len(differences)
         if n >= FEWEST_CLIPS:
             spread = float(differences.std(ddof=1)) / math.sqrt(n)
-            return float(t.ppf(self.options.confidence, n - 1)) * spread
+            return float(stdtrit(n - 1, self.options.confidence)) * spread
         errors = [record.standard_errors.get(name, math.inf) for record in (candidate, rival)]
-        return float(norm.ppf(self.options.confidence)) * math.hypot(*errors)
+        return float(ndtri(self.options.confidence)) * math.hypot(*errors)
 
 
 def _reason(winner: TrialRecord) -> str:
