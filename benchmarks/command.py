@@ -48,7 +48,7 @@ def _processor_seconds_of_children() -> float:
 
 
 class _PeakMemory(threading.Thread):
-    """Sums the resident memory of a process tree, ten times a second (Linux); shared pages count once a process."""
+    """Sums the memory of a process tree, ten times a second (Linux)."""
 
     def __init__(self, root: int) -> None:
         super().__init__(daemon=True)
@@ -58,7 +58,7 @@ class _PeakMemory(threading.Thread):
 
     def run(self) -> None:
         while not self._done.wait(0.1):
-            self.mib = max(self.mib, sum(_resident_kib(pid) for pid in _tree(self._root)) / 1024)
+            self.mib = max(self.mib, sum(_proportional_kib(pid) for pid in _tree(self._root)) / 1024)
 
     def stop(self) -> None:
         self._done.set()
@@ -74,7 +74,7 @@ def _tree(root: int) -> list[int]:
     return [root, *(pid for child in children for pid in _tree(child))]
 
 
-def _resident_kib(pid: int) -> int:
+def _proportional_kib(pid: int) -> int:
     """Proportional set size: pages shared by several processes are divided among them."""
     try:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()

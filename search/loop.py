@@ -316,9 +316,9 @@ class SearchLoop:
         )
 
     def _observation(self, record: TrialRecord) -> Observation:
-        values = {**record.costs, **record.metrics}
+        values = {**record.costs, **record.metrics, **record.estimated}
         violation = total_violation(self._problem.constraints, values)
-        evaluated = self._problem.objectives.minimized(record) if record.state in ("done", "pruned") else None
+        evaluated = self._problem.objectives.minimized_known(values) if record.state in ("done", "pruned") else None
         return Observation(record.configuration, evaluated, violation)
 
     def _stop_if_nothing_works(self) -> None:

@@ -64,14 +64,27 @@ class Race:
             front: Known on all data; measured on the shares as well.
             on_share: Measures.
         """
+        known = {record.trial: record for record in front}
         lost: list[TrialRecord] = []
         for share in self.options.shares:
             rivals, racing = on_share(share, front), on_share(share, candidates)
             beaten = [(c, winner) for c in racing if (winner := self.winner(c, rivals)) is not None]
-            lost += [replace(c, state="pruned", reason=_reason(winner)) for c, winner in beaten]
+            lost += [self._pruned(c, winner, known[winner.trial]) for c, winner in beaten]
             gone = {record.trial for record in lost}
             candidates = [c for c in candidates if c.trial not in gone]
         return lost
+
+    def _pruned(self, candidate: TrialRecord, winner: TrialRecord, winner_in_full: TrialRecord) -> TrialRecord:
+        """The record of a loser, with what all data would probably say.
+
+        A share may be easier or harder than all data; by how much, the winner knows. Without this, losers measured on
+        an easy share would look better than the front.
+        """
+        estimated = {
+            name: candidate.value(name) + winner_in_full.value(name) - winner.value(name)
+            for name in self.objectives.names
+        }
+        return replace(candidate, state="pruned", reason=_reason(winner), estimated=estimated)
 
     def winner(self, candidate: TrialRecord, rivals: Sequence[TrialRecord]) -> TrialRecord | None:
         """The first rival that clearly dominates the candidate, both measured on the same share of the data.

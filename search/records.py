@@ -16,6 +16,10 @@ Mode = Literal["generations", "asynchronous"]
 STATES: tuple[State, ...] = ("done", "infeasible", "failed", "timed_out", "pruned")
 
 
+_UNWRITTEN = ("clips", "estimated")
+"""Fields that a line of the journal has only where they say something."""
+
+
 @dataclass(frozen=True)
 class TrialRecord:
     """What became of one configuration on one split; self-contained, one line of the journal.
@@ -39,6 +43,7 @@ class TrialRecord:
         cached: Whether the values came from an earlier run.
         mode: How the search asked for it.
         clips: The metrics clip by clip, where the system tells them; not written where it does not.
+        estimated: Of a pruned trial, what all data would probably say: objective -> value; not written where empty.
     """
 
     trial: int
@@ -58,6 +63,7 @@ class TrialRecord:
     cached: bool = False
     mode: Mode = "generations"
     clips: Sequence[ClipRow] = ()
+    estimated: Mapping[str, float] = field(default_factory=dict)
 
     def value(self, name: str) -> float:
         """Metric or cost of that name.
@@ -71,7 +77,7 @@ class TrialRecord:
 
     def to_json(self) -> str:
         """One line of JSON."""
-        fields = {name: value for name, value in self.__dict__.items() if value or name != "clips"}
+        fields = {name: value for name, value in self.__dict__.items() if value or name not in _UNWRITTEN}
         return json.dumps(fields, separators=(",", ":"), allow_nan=False)
 
     @classmethod
@@ -95,7 +101,7 @@ class TrialRecord:
 
     def _is_sound(self) -> bool:
         """Whether every part has the type that others rely on."""
-        numbers = (self.metrics, self.standard_errors, self.costs, self.activity)
+        numbers = (self.metrics, self.standard_errors, self.costs, self.activity, self.estimated)
         return (
             self.state in STATES
             and self.split in ("validation", "test")

@@ -59,8 +59,8 @@ _RACING = """
 
 With `racing: {shares: [0.25]}` every candidate is measured on a quarter of the validation data first. Where a member of
 the front so far costs no more and is better there by more than chance explains, the candidate sees no more data: its
-trial is `pruned`, and the optimizer is told what the quarter said. Baselines always see all data. Worth it where
-evaluations are dear.
+trial is `pruned`, and the optimizer is told what all data would probably say (`estimated`): what the quarter said, plus
+what the rest of the data changed for the winner. Baselines always see all data. Worth it where evaluations are dear.
 
 """
 

@@ -17,7 +17,7 @@ class TrainingOptions(Options):
     learning_rate: float = Field(default=0.001, gt=0.0, description="peak of the learning rate of Adam")
     fine_tuning_rate: float = Field(default=0.001, gt=0.0, description="the same for fine-tuning")
     distillation: float = Field(
-        default=1.0, ge=0.0, le=1.0, description="weight of the float network's scores in what fine-tuning aims at"
+        default=0.0, ge=0.0, le=1.0, description="weight of the float network's scores in what fine-tuning aims at"
     )
     dropout: float = Field(default=0.3, ge=0.0, lt=1.0, description="share of pooled map values that training drops")
     crop_share: float = Field(

@@ -76,6 +76,23 @@ def test_clips_without_a_value_are_left_out() -> None:
     assert RACE.winner(candidate, [rival]) is rival
 
 
+def test_of_a_loser_is_estimated_what_all_data_would_say() -> None:
+    # Its share is easier than all data: the winner falls from 2.0 there to 1.5.
+    candidate, on_share = TrialRecord(1, "validation", {}, "done"), {7: [2.0, 2.0, 2.0, 2.0], 1: [1.8, 1.8, 1.8, 1.8]}
+
+    [lost] = RACE.losers(
+        [candidate],
+        [record(7, [2.0, 2.0, 2.0, 2.0, 1.0, 1.0, 1.0, 1.0], 100)],
+        lambda share, drafts: [record(d.trial, on_share[d.trial], 100, fidelity=share) for d in drafts],
+    )
+
+    assert lost.state == "pruned"
+    assert lost.metrics == {"pesq": 1.8}
+    assert lost.estimated == pytest.approx({"pesq": 1.3, "macs": 100})
+    assert TrialRecord.from_json(lost.to_json()).estimated == lost.estimated
+    assert "estimated" not in candidate.to_json()
+
+
 def carried_out(folder: Path, shares: Sequence[float], trials: int = 60, resume: bool = False) -> Run:
     study = toy_study(
         system={"name": "toy_systems:Clips", "calls": str(folder / "calls")},
@@ -160,6 +177,11 @@ def test_records_do_not_depend_on_what_earlier_runs_measured(tmp_path: Path) -> 
 def test_shares_that_do_not_rise_are_told(shares: list[float]) -> None:
     with pytest.raises(SpecError, match="shares must rise"):
         toy_study(racing={"shares": shares})
+
+
+def test_a_share_that_is_no_list_is_told() -> None:
+    with pytest.raises(SpecError, match=r"racing.shares: 0.25 is not possible\n\s+Allowed: a list"):
+        toy_study(racing={"shares": 0.25})
 
 
 def test_a_race_needs_generations() -> None:

@@ -89,7 +89,7 @@ class Surrogate:
         if len(values) >= max(8, REFIT_GROWTH * self._n_fitted):
             self._n_fitted = len(values)
             self._fit_hyperparameters(codes[-MOST_FOR_HYPERPARAMETERS:], values[-MOST_FOR_HYPERPARAMETERS:])
-        transform = Transform.fitted(values, self._is_log, self._scale is not None)
+        transform = Transform.fitted(values, self._is_log, is_damage=self._scale is not None)
         targets = transform(values)
         damage = self._fitted_damage(codes, targets)
         residual = targets if damage is None else targets - damage.predict(codes)
@@ -108,7 +108,7 @@ class Surrogate:
 
     def _fit_hyperparameters(self, codes: Codes, values: Floats) -> None:
         if self._scale is not None:
-            targets = Transform.fitted(values, True, True)(values)
+            targets = Transform.fitted(values, is_log=True, is_damage=True)(values)
             damage = fit_damage(self._scale, codes, targets, self._damage)
             self._hyper = fit_hyperparameters(self._encoding, codes, targets - damage.predict(codes), self._hyper)
             return
