@@ -1,15 +1,24 @@
 """What the blocks compute, on whole utterances or step by step: a piece of sound and what is left of the one before.
 
-Sound is laid out (n_sequences, n_frames, n_channels), so that a strided convolution is a few matrix products.
+Sound is laid out (n_sequences, n_frames, n_channels), so that a strided convolution is a few matrix products. Blocks go
+over a long sound in stretches whose inner tensors stay in the cache: narrow slices are otherwise as slow as memory is.
+Not for training, see `gradients`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from math import inf
 
-from torch import Tensor, cat
-from torch.nn.functional import glu, linear, pad
+from torch import Tensor, addmm, cat, clamp, mul
+
+VALUES_AT_ONCE = 131_072
+"""Of the widest inner tensor; 512 KiB."""
+FEWEST_FRAMES = 512
+"""Of a stretch: the weights are read once for each."""
+FEW_COLUMNS = 8
 
 
 @dataclass(frozen=True)
@@ -17,7 +26,7 @@ class EncoderWeights:
     """Strided convolution, ReLU, 1x1 convolution, GLU; the inner width is that of the slice.
 
     Attributes:
-        conv: Shape (kernel / stride, stride * n_inputs, n_inner), the earliest taps first.
+        conv: Shape (stride * n_inputs, kernel / stride * n_inner), the earliest taps first.
         conv_bias: Shape (n_inner,).
         mix: Shape (n_inner, 2 * n_channels).
         mix_bias: Shape (2 * n_channels,).
@@ -27,6 +36,16 @@ class EncoderWeights:
     conv_bias: Tensor
     mix: Tensor
     mix_bias: Tensor
+
+    @property
+    def n_chunks(self) -> int:
+        """kernel / stride."""
+        return self.conv.shape[1] // len(self.conv_bias)
+
+    @cached_property
+    def mix_of_ones(self) -> Tensor:
+        """`mix` with its bias as a last row, for inputs that end in 1: sums of full width are not passed over twice."""
+        return cat([self.mix, self.mix_bias[None]])
 
 
 @dataclass(frozen=True)
@@ -45,52 +64,70 @@ class DecoderWeights:
     conv: Tensor
     conv_bias: Tensor
 
+    @cached_property
+    def conv_of_ones(self) -> Tensor:
+        """`conv` of all taps with the bias as a last row, as in `EncoderWeights.mix_of_ones`."""
+        bias = self.conv_bias.repeat(self.conv.shape[2] // len(self.conv_bias))
+        return cat([self.conv.flatten(0, 1), bias[None]])
 
-def encode(weights: EncoderWeights, x: Tensor, past: Tensor | None = None, gate: Tensor | None = None) -> Tensor:
+
+def encode(weights: EncoderWeights, x: Tensor, past: Tensor | None = None) -> Tensor:
     """Run a block of the encoder; no frame sees a later one.
 
     Args:
         weights: Of a slice.
         x: Shape (n_sequences, stride * n_frames, n_inputs).
         past: The last frames before x, see `inputs_to_keep`; None: silence.
-        gate: What inner channels are multiplied by, of a shape that broadcasts to (n_sequences, n_frames, n_inner).
 
     Returns:
         Shape (n_sequences, n_frames, n_channels).
     """
-    return encode_frames(weights, windows(weights, x, past), gate)
+    n_inner, n_before = len(weights.conv_bias), weights.n_chunks - 1
+    chunks = x.reshape(len(x), -1, len(weights.conv))
+    n_sequences, n_frames, _ = chunks.shape
+    y = x.new_empty(n_sequences, n_frames, len(weights.mix_bias) // 2)
+    for first, end in _stretches(n_frames, n_sequences * len(weights.mix_bias)):
+        n = end - first
+        heard = chunks[:, first - n_before : end] if first else _seen(weights, chunks[:, :end], past)
+        # All taps on every chunk, then each frame's sum: several narrow products are slower than one.
+        parts = _product(heard.flatten(0, 1), weights.conv).view(n_sequences, n + n_before, -1)
+        total = parts[:, :n, :n_inner] + weights.conv_bias
+        for k in range(1, weights.n_chunks):
+            total += parts[:, k : k + n, k * n_inner : (k + 1) * n_inner]
+        inner = x.new_ones(n_sequences, n, n_inner + 1)
+        clamp(total, min=0, out=inner[..., :n_inner])
+        value, gate = (_product(inner.flatten(0, 1), half) for half in weights.mix_of_ones.chunk(2, dim=1))
+        mul(*(half.view(n_sequences, n, -1) for half in (value, gate.sigmoid_())), out=y[:, first:end])
+    return y
 
 
-def windows(weights: EncoderWeights, x: Tensor, past: Tensor | None = None) -> list[Tensor]:
+def windows(weights: EncoderWeights, x: Tensor) -> list[Tensor]:
     """What each part of the taps sees in every frame, each of shape (n_sequences, n_frames, stride * n_inputs)."""
-    n_chunks = len(weights.conv)
-    seen = _seen(weights, x, past)
-    n_frames = seen.shape[1] - (n_chunks - 1)
-    return [seen[:, k : k + n_frames] for k in range(n_chunks)]
+    seen = _seen(weights, x, None)
+    n_frames = seen.shape[1] - (weights.n_chunks - 1)
+    return [seen[:, k : k + n_frames] for k in range(weights.n_chunks)]
 
 
-def encode_frames(weights: EncoderWeights, seen: Sequence[Tensor], gate: Tensor | None = None) -> Tensor:
-    """A block of the encoder on any frames, by what they see: windows of shape (..., stride * n_inputs)."""
-    inner = linear(seen[0], weights.conv[0].T, weights.conv_bias)
-    for part, taps in zip(seen[1:], weights.conv[1:], strict=True):
-        inner = inner + part @ taps
-    inner = inner.relu()
-    if gate is not None:
-        inner = inner * gate
-    return glu(linear(inner, weights.mix.T, weights.mix_bias), dim=-1)
+def encode_frames(weights: EncoderWeights, seen: Sequence[Tensor]) -> Tensor:
+    """A block of the encoder on any frames, by what they see: windows of shape (n, stride * n_inputs)."""
+    taps = weights.conv.chunk(weights.n_chunks, dim=1)
+    inner = addmm(weights.conv_bias, seen[0], taps[0])
+    for part, of_part in zip(seen[1:], taps[1:], strict=True):
+        inner.addmm_(part, of_part)
+    return _mixed(inner.relu_(), weights)
 
 
 def inputs_to_keep(weights: EncoderWeights, x: Tensor, past: Tensor | None) -> Tensor:
     """What the next piece of sound needs of this one, shape (n_sequences, kernel / stride - 1, stride * n_inputs)."""
     seen = _seen(weights, x, past)
-    return seen[:, seen.shape[1] - (len(weights.conv) - 1) :]
+    return seen[:, seen.shape[1] - (weights.n_chunks - 1) :]
 
 
 def _seen(weights: EncoderWeights, x: Tensor, past: Tensor | None) -> Tensor:
-    n_chunks, width, _ = weights.conv.shape
+    width = len(weights.conv)
     chunks = x.reshape(len(x), -1, width)
     if past is None:
-        past = x.new_zeros(len(x), n_chunks - 1, width)
+        past = x.new_zeros(len(x), weights.n_chunks - 1, width)
     return cat([past, chunks], dim=1)
 
 
@@ -107,64 +144,56 @@ class Decoded:
     rest: Tensor
 
 
-def decode(
-    weights: DecoderWeights, x: Tensor, rest: Tensor | None = None, gate: Tensor | None = None, *, is_last: bool
-) -> Decoded:
+def decode(weights: DecoderWeights, x: Tensor, skip: Tensor, rest: Tensor | None = None, *, is_last: bool) -> Decoded:
     """Run a block of the decoder.
 
     Args:
         weights: Of a slice.
-        x: Shape (n_sequences, n_frames, n_channels), the skip added.
+        x: Shape (n_sequences, n_frames, n_channels).
+        skip: What its counterpart in the encoder gave, which is added to x.
         rest: What the piece before added to this one; None: nothing.
-        gate: What inner channels are multiplied by, of a shape that broadcasts to (n_sequences, n_frames, n_inner).
         is_last: The sound itself, which no ReLU follows.
     """
-    inner = _inner(weights, x, gate)
-    (_, n_frames, _), n_before = inner.shape, len(weights.conv) - 1
-    # What is played in a frame comes from it and those before it. To shift the inner side, which slicing makes narrow,
-    # is cheaper than to add up outputs of full width.
-    shifted = pad(inner, (0, 0, n_before, 0))
-    together = cat([shifted[:, n_before - k : n_before - k + n_frames] for k in range(n_before + 1)], dim=-1)
-    stride = weights.conv.shape[-1] // len(weights.conv_bias)
-    y = linear(together, weights.conv.flatten(0, 1).T, weights.conv_bias.repeat(stride))
-    last = inner[:, max(0, n_frames - n_before) :]
-    after = _added_up([last @ taps for taps in weights.conv])[:, last.shape[1] :]
-    if rest is not None:
-        n_here = min(n_frames, n_before)
-        y[:, :n_here] += rest[:, :n_here]
-        after[:, : n_before - n_here] += rest[:, n_here:]
-    y = y.reshape(len(y), -1, len(weights.conv_bias))
-    return Decoded(y if is_last else y.relu_(), after)
+    (n_sequences, n_frames, _), (n_chunks, n_inner, width) = x.shape, weights.conv.shape
+    n_before = n_chunks - 1
+    y, before = x.new_empty(n_sequences, n_frames, width), x.new_zeros(n_sequences, n_before, n_inner)
+    for first, end in _stretches(n_frames, n_sequences * max(width, len(weights.mix_bias))):
+        n, heard = end - first, (x[:, first:end] + skip[:, first:end]).flatten(0, 1)
+        inner = cat([before, _mixed(heard, weights).view(n_sequences, n, -1)], dim=1)
+        # What is played in a frame comes from it and those before it. To shift the inner side, which slicing makes
+        # narrow, is cheaper than to add up outputs of full width.
+        shifted = [inner[:, n_before - k : n_before - k + n] for k in range(n_chunks)]
+        together = cat([*shifted, x.new_ones(n_sequences, n, 1)], dim=-1)
+        played = _product(together.flatten(0, 1), weights.conv_of_ones).view(n_sequences, n, -1)
+        if rest is not None and first == 0:
+            played[:, :n_before] += rest[:, :n]
+        clamp(played, min=-inf if is_last else 0, out=y[:, first:end])
+        before = inner[:, n:]
+    after = _added_up([before @ part for part in weights.conv])[:, n_before:]
+    if rest is not None and n_frames < n_before:
+        after[:, : n_before - n_frames] += rest[:, n_frames:]
+    return Decoded(y.reshape(n_sequences, -1, len(weights.conv_bias)), after)
 
 
-def decode_frames(weights: DecoderWeights, x: Tensor, gate: Tensor | None = None) -> list[Tensor]:
+def decode_frames(weights: DecoderWeights, x: Tensor) -> list[Tensor]:
     """What any frames add to the sound: from their own place on, and to each place after it.
 
     Args:
         weights: Of a slice.
-        x: Shape (..., n_channels).
-        gate: As in `decode`.
+        x: Shape (n, n_channels), the skip added.
 
     Returns:
-        For each part of the taps, shape (..., stride * n_outputs).
+        For each part of the taps, shape (n, stride * n_outputs).
     """
-    inner = _inner(weights, x, gate)
+    inner = _mixed(x, weights)
     return [inner @ taps for taps in weights.conv]
 
 
-def _inner(weights: DecoderWeights, x: Tensor, gate: Tensor | None) -> Tensor:
-    inner = glu(linear(x, weights.mix.T, weights.mix_bias), dim=-1)
-    return inner if gate is None else inner * gate
-
-
-def overlapped(parts: Sequence[Tensor], bias: Tensor, rest: Tensor | None, *, is_last: bool) -> Decoded:
-    """The sum of what all frames add, each of shape (n_sequences, n_frames, stride * n_outputs)."""
+def overlapped(parts: Sequence[Tensor], bias: Tensor, *, is_last: bool) -> Tensor:
+    """The sound that all frames add up to, each part of shape (n_sequences, n_frames, stride * n_outputs)."""
     n_sequences, n_frames, _ = parts[0].shape
-    whole = _added_up(parts)
-    if rest is not None:
-        whole[:, : len(parts) - 1] += rest
-    y = whole[:, :n_frames].reshape(n_sequences, -1, len(bias)) + bias
-    return Decoded(y if is_last else y.relu(), whole[:, n_frames:])
+    y = _added_up(parts)[:, :n_frames].reshape(n_sequences, -1, len(bias)) + bias
+    return y if is_last else y.relu_()
 
 
 def _added_up(parts: Sequence[Tensor]) -> Tensor:
@@ -174,3 +203,21 @@ def _added_up(parts: Sequence[Tensor]) -> Tensor:
     for k, part in enumerate(parts):
         whole[:, k : k + n_frames] += part
     return whole
+
+
+def _mixed(x: Tensor, weights: EncoderWeights | DecoderWeights) -> Tensor:
+    """1x1 convolution and GLU, x of shape (n, n_inputs)."""
+    halves = zip(weights.mix.chunk(2, dim=1), weights.mix_bias.chunk(2), strict=True)
+    value, gate = (_product(x, half).add_(bias) for half, bias in halves)
+    return value.mul_(gate.sigmoid_())
+
+
+def _product(x: Tensor, weight: Tensor) -> Tensor:
+    """x @ weight; of few columns as its transpose, which libraries compute up to three times faster."""
+    return x @ weight if weight.shape[1] > FEW_COLUMNS else (weight.T @ x.T).T
+
+
+def _stretches(n_frames: int, width: int) -> Iterator[tuple[int, int]]:
+    """First frame and end of each stretch, of frames of so many values."""
+    n_at_once = max(FEWEST_FRAMES, VALUES_AT_ONCE // width)
+    return ((first, min(first + n_at_once, n_frames)) for first in range(0, n_frames, n_at_once))

@@ -18,12 +18,11 @@ from evaluators.demucs.blocks import DecoderWeights, EncoderWeights
 
 def encode_in_training(weights: EncoderWeights, x: Tensor, gate: Tensor | None = None) -> Tensor:
     """Equal to `blocks.encode` from silence on."""
-    n_chunks, width, n_inner = weights.conv.shape
-    seen = pad(x.reshape(len(x), -1, width), (0, 0, n_chunks - 1, 0))
-    conv = weights.conv.transpose(0, 1).reshape(width, n_chunks * n_inner)
+    n_before = weights.n_chunks - 1
+    seen = pad(x.reshape(len(x), -1, len(weights.conv)), (0, 0, n_before, 0))
     if gate is not None:
-        gate = gate.expand(len(x), seen.shape[1] - n_chunks + 1, n_inner)
-    return _Encoding.apply(seen, conv, weights.conv_bias, weights.mix, weights.mix_bias, gate)  # type: ignore[no-any-return, no-untyped-call]
+        gate = gate.expand(len(x), seen.shape[1] - n_before, len(weights.conv_bias))
+    return _Encoding.apply(seen, weights.conv, weights.conv_bias, weights.mix, weights.mix_bias, gate)  # type: ignore[no-any-return, no-untyped-call]
 
 
 def decode_in_training(weights: DecoderWeights, x: Tensor, gate: Tensor | None = None, *, is_last: bool) -> Tensor:

@@ -15,10 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from evaluators.demucs.blocks import DecoderWeights, EncoderWeights, decode, encode
+from evaluators.demucs.bottleneck import Bottleneck
 from evaluators.demucs.network import DecoderBlock, SlimmableDemucs
 from evaluators.demucs.schedules import Schedule, check_schedule
 from evaluators.demucs.shape import DemucsShape
-from evaluators.demucs.slices import SlicedDemucs, recur
 from evaluators.demucs.sound import Back, Front, padded_length
 
 Weights = TypeVar("Weights", EncoderWeights, DecoderWeights)
@@ -34,6 +34,7 @@ class Slices:
     def __init__(self, network: SlimmableDemucs) -> None:
         self.shape: DemucsShape = network.shape
         self.units: tuple[nn.GRU, ...] = tuple(network.units)
+        self.bottleneck = Bottleneck(self.units)
         self.blocks = network.blocks
         self._encoder: dict[tuple[int, int], EncoderWeights] = {}
         self._decoder: dict[tuple[int, int], DecoderWeights] = {}
@@ -53,18 +54,6 @@ class Slices:
         if (index, n) not in self._decoder:
             self._decoder[index, n] = _apart(block.sliced(n))
         return self._decoder[index, n]
-
-    def of(self, schedule: Schedule) -> SlicedDemucs:
-        """The network cut to a schedule.
-
-        Raises:
-            EvaluationError: If the schedule does not fit the network.
-        """
-        check_schedule(self.shape, schedule)
-        depth = self.shape.depth
-        encoder = tuple(self.encoder(k, uf) for k, uf in enumerate(schedule[:depth]))
-        decoder = tuple(self.decoder(depth + k, uf) for k, uf in enumerate(schedule[depth:]))
-        return SlicedDemucs(self.shape, encoder, self.units, decoder)
 
 
 @dataclass(frozen=True)
@@ -135,16 +124,14 @@ def _from_block(
         yield Slimmed(wanted[0], x)
         return
     if index == depth:
-        x = recur(slices.units, x)
-    if index >= depth:
-        x, skips = x + skips[-1], skips[:-1]
+        x = slices.bottleneck(x)
     for uf, alike in groupby(wanted, key=lambda schedule: schedule[index]):
         if index < depth:
             y = encode(slices.encoder(index, uf), x)
             yield from _from_block(slices, list(alike), index + 1, y, (*skips, y))
         else:
-            y = decode(slices.decoder(index, uf), x, is_last=index == 2 * depth - 1).y
-            yield from _from_block(slices, list(alike), index + 1, y, skips)
+            y = decode(slices.decoder(index, uf), x, skips[-1], is_last=index == 2 * depth - 1).y
+            yield from _from_block(slices, list(alike), index + 1, y, skips[:-1])
 
 
 def _apart(weights: Weights) -> Weights:

@@ -27,8 +27,10 @@ class EncoderBlock(nn.Module):
         conv, mix = self.conv, self.mix
         assert conv.bias is not None
         assert mix.bias is not None
-        # (n, n_inputs, kernel) -> (kernel / stride, stride * n_inputs, n)
-        taps = conv.weight[:n].permute(2, 1, 0).reshape(-1, self.stride * conv.in_channels, n)
+        # (n, n_inputs, kernel) -> (stride * n_inputs, kernel / stride * n)
+        taps = (
+            conv.weight[:n].permute(2, 1, 0).reshape(-1, self.stride * conv.in_channels, n).transpose(0, 1).flatten(1)
+        )
         return EncoderWeights(taps, conv.bias[:n], mix.weight[:, :n, 0].T, mix.bias)
 
 

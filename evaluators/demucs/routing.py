@@ -10,7 +10,6 @@ from torch import Tensor
 from evaluators.demucs.blocks import decode_frames, encode_frames, overlapped, windows
 from evaluators.demucs.inference import Slices
 from evaluators.demucs.router import Router
-from evaluators.demucs.slices import recur
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ def run_routed(slices: Slices, x: Tensor, chosen: Tensor) -> Tensor:
     for k in range(shape.depth):
         x = _encoded(slices, k, x, _frames(slices, k, chosen))
         skips.append(x)
-    x = recur(slices.units, x)
+    x = slices.bottleneck(x)
     for k in range(shape.depth, 2 * shape.depth):
         x = _decoded(slices, k, x + skips.pop(), _frames(slices, k, chosen))
     return x
@@ -72,4 +71,4 @@ def _decoded(slices: Slices, index: int, x: Tensor, frames: list[tuple[float, Te
         for part, of_frames in zip(parts, decode_frames(slices.decoder(index, uf), rows[numbers]), strict=True):
             part[numbers] = of_frames
     whole = [part.reshape(*x.shape[:2], -1) for part in parts]
-    return overlapped(whole, first.conv_bias, None, is_last=index == 2 * slices.shape.depth - 1).y
+    return overlapped(whole, first.conv_bias, is_last=index == 2 * slices.shape.depth - 1)

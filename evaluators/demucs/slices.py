@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from evaluators.demucs.blocks import DecoderWeights, EncoderWeights
 from evaluators.demucs.gradients import decode_in_training, encode_in_training
@@ -17,27 +16,24 @@ from evaluators.demucs.shape import DemucsShape
 
 @dataclass(frozen=True)
 class SlicedDemucs:
-    """A network cut to a schedule.
+    """Encoder and decoder cut to a schedule.
 
     Attributes:
         shape: Of the whole network.
         encoder: Weights of its blocks, in the order in which they run.
-        bottleneck: Recurrent units, each for a share of the channels.
         decoder: Weights of its blocks, in the order in which they run.
     """
 
     shape: DemucsShape
     encoder: tuple[EncoderWeights, ...]
-    bottleneck: tuple[nn.GRU, ...]
     decoder: tuple[DecoderWeights, ...]
 
-    def __call__(self, x: Tensor) -> Tensor:
-        """Whole utterances at the network's rate and level, shape (n_sequences, stride^depth * n_steps, 1)."""
-        x, skips = self.down(x)
-        return self.up(recur(self.bottleneck, x), skips)
-
     def down(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """The encoder: what the bottleneck reads, and what the decoder adds."""
+        """The encoder on whole utterances: what the bottleneck reads, and what the decoder adds.
+
+        Args:
+            x: At the network's rate and level, shape (n_sequences, stride^depth * n_steps, 1).
+        """
         skips = []
         for encoder in self.encoder:
             x = encode_in_training(encoder, x)
@@ -66,25 +62,4 @@ def sliced(network: SlimmableDemucs, schedule: Sequence[float]) -> SlicedDemucs:
     decoder = [
         block.sliced(n) for block, n in zip(network.blocks, kept, strict=True) if isinstance(block, DecoderBlock)
     ]
-    return SlicedDemucs(shape, tuple(encoder), tuple(network.units), tuple(decoder))
-
-
-def recur(units: Sequence[nn.GRU], x: Tensor) -> Tensor:
-    """The bottleneck from silence on, shape (n_sequences, n_steps, n_channels).
-
-    All units take a step together: one at a time, the small ones spend most of their time on being called.
-    """
-    (n_sequences, n_steps, _), n_units = x.shape, units[0].hidden_size
-    w_i, w_h = (torch.stack([unit.get_parameter(f"weight_{part}_l0").T for unit in units]) for part in ("ih", "hh"))
-    b_i, b_h = (torch.stack([unit.get_parameter(f"bias_{part}_l0")[None] for unit in units]) for part in ("ih", "hh"))
-    # (n_groups, n_steps, n_sequences, n_units): a step of all is contiguous.
-    heard = x.reshape(n_sequences, n_steps, len(units), n_units).permute(2, 1, 0, 3)
-    of_inputs = torch.baddbmm(b_i, heard.flatten(1, 2), w_i).view(len(units), n_steps, n_sequences, -1)
-    states = [x.new_zeros(len(units), n_sequences, n_units)]
-    for of_input in of_inputs.unbind(1):
-        of_state = torch.baddbmm(b_h, states[-1], w_h)
-        gates = (of_input[..., : 2 * n_units] + of_state[..., : 2 * n_units]).sigmoid_()
-        reset, kept = gates.chunk(2, dim=-1)
-        new = torch.addcmul(of_input[..., 2 * n_units :], reset, of_state[..., 2 * n_units :]).tanh_()
-        states.append(torch.lerp(new, states[-1], kept))
-    return torch.stack(states[1:]).permute(2, 0, 1, 3).flatten(2)
+    return SlicedDemucs(shape, tuple(encoder), tuple(decoder))

@@ -72,7 +72,7 @@ class StreamingDemucs:
         self._front, self._back = Front(shape), Back(shape)
         self._pasts: list[Tensor | None] = [None] * shape.depth
         self._rests: list[Tensor | None] = [None] * shape.depth
-        self._states: list[Tensor | None] = [None] * shape.groups
+        self._state: Tensor | None = None
 
     @torch.inference_mode()
     def process(self, step: Samples) -> Samples:
@@ -94,20 +94,13 @@ class StreamingDemucs:
             past, self._pasts[k] = self._pasts[k], inputs_to_keep(weights, x, self._pasts[k])
             x = encode(weights, x, past)
             skips.append(x)
-        x = self._recurred(x)
+        x = self._slices.bottleneck(x, self._state)
+        self._state = x[:, -1]
         for k, uf in enumerate(schedule[depth:]):
-            decoded = decode(
-                self._slices.decoder(depth + k, uf), x + skips.pop(), self._rests[k], is_last=k == depth - 1
-            )
+            decoder, is_last = self._slices.decoder(depth + k, uf), k == depth - 1
+            decoded = decode(decoder, x, skips.pop(), self._rests[k], is_last=is_last)
             x, self._rests[k] = decoded.y, decoded.rest
         return x
-
-    def _recurred(self, x: Tensor) -> Tensor:
-        parts = []
-        for k, part in enumerate(x.chunk(len(self._states), dim=-1)):
-            y, self._states[k] = self._slices.units[k](part, self._states[k])
-            parts.append(y)
-        return torch.cat(parts, dim=-1)
 
 
 def enhance_stream(slices: Slices, choose: Chooser, samples: Samples) -> Samples:

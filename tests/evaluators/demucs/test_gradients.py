@@ -1,14 +1,36 @@
-"""Blocks with gradients of their own against the blocks as they are, differentiated by PyTorch."""
+"""Blocks with gradients of their own, and those of inference, against PyTorch's layers and their gradients."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 from torch import Tensor
+from torch.nn.functional import conv1d, conv_transpose1d, glu, linear, pad
 
-from evaluators.demucs.blocks import DecoderWeights, EncoderWeights, decode, encode
+from evaluators.demucs.blocks import FEWEST_FRAMES, DecoderWeights, EncoderWeights, decode, encode, inputs_to_keep
 from evaluators.demucs.gradients import decode_in_training, encode_in_training
 from evaluators.demucs.losses import FRAMES, SMALLEST_POWER, _magnitudes
+
+
+def plain_encoder(weights: EncoderWeights, x: Tensor, gate: Tensor | None = None) -> Tensor:
+    """The block as layers; x of shape (n_sequences, stride * n_frames, n_inputs)."""
+    n_inner, n_inputs = len(weights.conv_bias), x.shape[2]
+    stride = len(weights.conv) // n_inputs
+    kernel = weights.conv.view(stride, n_inputs, weights.n_chunks, n_inner).permute(3, 1, 2, 0).flatten(2)
+    heard = pad(x.mT, (kernel.shape[2] - stride, 0))
+    inner = conv1d(heard, kernel, weights.conv_bias, stride).relu().mT
+    return glu(linear(inner if gate is None else inner * gate, weights.mix.T, weights.mix_bias))
+
+
+def plain_decoder(weights: DecoderWeights, x: Tensor, gate: Tensor | None = None, *, is_last: bool) -> Tensor:
+    """The same of a block of the decoder; x with the skip added."""
+    n_outputs = len(weights.conv_bias)
+    stride = weights.conv.shape[2] // n_outputs
+    kernel = weights.conv.unflatten(2, (-1, n_outputs)).permute(1, 3, 0, 2).flatten(2)
+    inner = glu(linear(x, weights.mix.T, weights.mix_bias))
+    inner = inner if gate is None else inner * gate
+    y = conv_transpose1d(inner.mT, kernel, weights.conv_bias, stride).mT[:, : stride * x.shape[1]]
+    return y if is_last else y.relu()
 
 
 def _random(*shape: int) -> Tensor:
@@ -23,10 +45,10 @@ def _gradients(y: Tensor, towards: Tensor, of: list[Tensor]) -> list[Tensor]:
 @pytest.mark.parametrize("n_chunks", [1, 2, 3])
 def test_encoder_block(n_chunks: int, gate_shape: tuple[int, ...] | None) -> None:
     torch.manual_seed(0)
-    weights = EncoderWeights(_random(n_chunks, 4 * 2, 3), _random(3), _random(3, 10), _random(10))
+    weights = EncoderWeights(_random(4 * 2, n_chunks * 3), _random(3), _random(3, 10), _random(10))
     x, gate = _random(2, 24, 2), None if gate_shape is None else _random(*gate_shape)
     of = [x, *vars(weights).values(), *([] if gate is None else [gate])]
-    expected, found = encode(weights, x, gate=gate), encode_in_training(weights, x, gate)
+    expected, found = plain_encoder(weights, x, gate), encode_in_training(weights, x, gate)
     towards = torch.randn_like(expected)
     torch.testing.assert_close(found, expected)
     torch.testing.assert_close(_gradients(found, towards, of), _gradients(expected, towards, of))
@@ -39,7 +61,7 @@ def test_decoder_block(n_chunks: int, is_last: bool, gate_shape: tuple[int, ...]
     weights = DecoderWeights(_random(5, 6), _random(6), _random(n_chunks, 3, 4 * 2), _random(2))
     x, gate = _random(2, 6, 5), None if gate_shape is None else _random(*gate_shape)
     of = [x, *vars(weights).values(), *([] if gate is None else [gate])]
-    expected = decode(weights, x, gate=gate, is_last=is_last).y
+    expected = plain_decoder(weights, x, gate, is_last=is_last)
     found = decode_in_training(weights, x, gate, is_last=is_last)
     towards = torch.randn_like(expected)
     torch.testing.assert_close(found, expected)
@@ -50,9 +72,40 @@ def test_one_frame_is_enough() -> None:
     torch.manual_seed(0)
     weights = DecoderWeights(_random(5, 6), _random(6), _random(3, 3, 8), _random(2))
     x = _random(1, 1, 5)
-    expected, found = decode(weights, x, is_last=True).y, decode_in_training(weights, x, is_last=True)
+    expected, found = plain_decoder(weights, x, is_last=True), decode_in_training(weights, x, is_last=True)
     torch.testing.assert_close(found, expected)
     torch.testing.assert_close(_gradients(found, found, [x]), _gradients(expected, expected, [x]))
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("n_frames", [1, 2, FEWEST_FRAMES, 2 * FEWEST_FRAMES + 1])
+@pytest.mark.parametrize("n_chunks", [1, 2, 3])
+def test_blocks_at_inference(n_chunks: int, n_frames: int) -> None:
+    torch.manual_seed(0)
+    encoder = EncoderWeights(_random(4 * 2, n_chunks * 3), _random(3), _random(3, 400), _random(400))
+    x = _random(2, 4 * n_frames, 2)
+    torch.testing.assert_close(encode(encoder, x), plain_encoder(encoder, x))
+    decoder = DecoderWeights(_random(5, 18), _random(18), _random(n_chunks, 9, 4 * 60), _random(60))
+    x, skip = _random(2, n_frames, 5), _random(2, n_frames, 5)
+    for is_last in (False, True):
+        found = decode(decoder, x, skip, is_last=is_last).y
+        torch.testing.assert_close(found, plain_decoder(decoder, x + skip, is_last=is_last))
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("cut", [1, 2, 7])
+def test_blocks_go_on_from_a_piece(cut: int) -> None:
+    torch.manual_seed(0)
+    encoder = EncoderWeights(_random(4 * 2, 3 * 3), _random(3), _random(3, 10), _random(10))
+    x, at = _random(2, 4 * 9, 2), 4 * cut
+    first, past = encode(encoder, x[:, :at]), inputs_to_keep(encoder, x[:, :at], None)
+    together = torch.cat([first, encode(encoder, x[:, at:], past)], dim=1)
+    torch.testing.assert_close(together, encode(encoder, x))
+    decoder = DecoderWeights(_random(5, 6), _random(6), _random(3, 3, 8), _random(2))
+    x, skip = _random(2, 9, 5), _random(2, 9, 5)
+    before = decode(decoder, x[:, :cut], skip[:, :cut], is_last=False)
+    after = decode(decoder, x[:, cut:], skip[:, cut:], before.rest, is_last=False)
+    torch.testing.assert_close(torch.cat([before.y, after.y], dim=1), decode(decoder, x, skip, is_last=False).y)
 
 
 @pytest.mark.parametrize("frame", FRAMES)
