@@ -79,7 +79,7 @@ class Study:
         space = None if system is None else _space(reader.rules(), system, problems)
         target = study_target(reader.target(), folder, problems)
         if system is not None:
-            problems += _name_problems(reader, system, space)
+            problems += _name_problems(reader, system)
         if spec is not None and space is not None:
             problems += _optimizer_problems(spec, space)
         problems = list(dict.fromkeys(problems))
@@ -172,14 +172,17 @@ def _space(rules: Mapping[str, Sequence[Rule]], system: System, problems: list[P
     return space
 
 
-def _name_problems(reader: SpecReader, system: System, space: Space | None) -> list[Problem]:
+def _name_problems(reader: SpecReader, system: System) -> list[Problem]:
     """Objectives and constraints that are neither a metric of the system nor a cost."""
-    own_costs = system.costs(space.defaults) if space else {}
+    # Not those of the space, which may be what is wrong.
+    defaults = {
+        f"{kind}.{name}": knob.default for kind, group in system.knobs().items() for name, knob in group.items()
+    }
     has_target = bool(reader.target())
-    known = [*system.metrics, *cost_names(has_target), *own_costs]
-    if space and any(name in SAMPLE_COSTS for _, name in reader.named()):
+    known = [*system.metrics, *cost_names(has_target), *system.costs(defaults)]
+    if any(name in SAMPLE_COSTS for _, name in reader.named()):
         # Only now, as a workload may need data, which a check should do without.
-        known += SAMPLE_COSTS.keys() & workload_costs(system.workload(space.defaults)).keys()
+        known += SAMPLE_COSTS.keys() & workload_costs(system.workload(defaults)).keys()
     return [unknown_cost(path, name, known, has_target) for path, name in reader.named() if name not in known]
 
 

@@ -66,6 +66,8 @@ def _problem(item: Mapping[str, Any], model: type[BaseModel], also: Sequence[str
         case "literal_error" | "enum":
             choices = [part.strip(" '") for part in context["expected"].replace(" or ", ", ").split(",")]
             return Problem(path, f"{shown(given)} is not known", ", ".join(choices), nearest(str(given), choices))
+        case "too_short":
+            return Problem(path, f"{shown(given)} is not possible", f"at least {context['min_length']} of them")
         case "value_error":
             return Problem(path, str(context.get("error", item["msg"])))
         case _:

@@ -71,6 +71,16 @@ def test_of_a_union_only_the_branch_that_looked_inside_is_told() -> None:
     assert told({"task": {"size": "big"}}) == [("task.size", '"big" is not possible', "a whole number", "")]
 
 
+def test_a_list_with_too_little_is_told() -> None:
+    class Sized(Options):
+        sizes: tuple[int, ...] = Field(min_length=2, strict=False)
+
+    with pytest.raises(ValidationError) as caught:
+        Sized.model_validate({"sizes": [1]})
+    (problem,) = problems_of(caught.value, Sized)
+    assert (problem.message, problem.allowed) == ("[1] is not possible", "at least 2 of them")
+
+
 def test_keys_that_are_allowed_beside_the_model_are_told() -> None:
     with pytest.raises(ValidationError) as caught:
         Inner.model_validate({"sede": 1})

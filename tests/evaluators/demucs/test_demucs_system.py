@@ -307,3 +307,10 @@ def test_the_studies_of_routers_are_valid(name: str, monkeypatch: pytest.MonkeyP
 def test_the_study_of_the_published_size_costs_what_was_published(uf: float, macs: int) -> None:
     study = Study.from_yaml(STUDIES / "uf_schedules_paper.yaml")
     assert study.costs(study.configuration({"uf_schedules.*": uf})).costs["macs_per_sample"] == macs
+
+
+def test_a_mistake_in_the_space_makes_no_objective_unknown() -> None:
+    mistaken = ["space.uf_schedules.choices=[0.3]"]
+    with pytest.raises(UserError) as caught:
+        Study.from_yaml(STUDIES / "uf_schedules.yaml", mistaken)
+    assert [problem.message for problem in caught.value.problems] == ["0.3 UF is not what encoder1 takes"]
