@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from evaluators.demucs.inference import Prepared, Slices, run_schedules
 from evaluators.demucs.network import EncoderBlock
 from evaluators.demucs.onnx_file import demucs_onnx
 from evaluators.demucs.preparation import PreparedDemucs
-from evaluators.demucs.router import Router, biased
+from evaluators.demucs.router import Router, leaning
 from evaluators.demucs.routing import run_routed
 from evaluators.demucs.schedules import Schedule, uniform
 from evaluators.demucs.shape import DemucsShape
@@ -52,7 +51,7 @@ def export_demucs(
     if isinstance(chosen, Routed):
         routed = prepared.routed[chosen.aim]
         slices, schedule = routed.slices, uniform(shape, shape.ufs[-1])
-        router = with_leaning(routed.router, chosen.bias)
+        router = leaning(routed.router, chosen.bias)
         extra = {"router": {**asdict(router.sizes), "trained_towards": asdict(chosen.aim), "ufs": list(shape.ufs)}}
     else:
         slices, schedule, router, extra = prepared.backbone, chosen, None, {}
@@ -99,14 +98,6 @@ def deployed_weights(slices: Slices, schedule: Schedule) -> dict[str, Tensor]:
     if shape.n_doublings:
         weights["taps"] = sinc_taps()
     return {name: value.detach().clone() for name, value in weights.items()}
-
-
-def with_leaning(router: Router, bias: float) -> Router:
-    """A copy of a router whose logits lean as asked for by themselves."""
-    leaning = deepcopy(router)
-    with torch.no_grad():
-        leaning.logits.bias.copy_(biased(router.logits.bias, bias))
-    return leaning
 
 
 def _blocks(shape: DemucsShape, schedule: Schedule, is_routed: bool) -> list[dict[str, Any]]:

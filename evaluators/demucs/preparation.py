@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from evaluators.demucs.aims import Aim
-from evaluators.demucs.evaluation import portions
+from evaluators.demucs.evaluation import Portion, portions
 from evaluators.demucs.inference import Slices
+from evaluators.demucs.leaning import at_target
 from evaluators.demucs.router_shape import RouterShape
 from evaluators.demucs.routing import RoutedSlices
 from evaluators.demucs.shape import DemucsShape
@@ -55,13 +56,15 @@ def prepare_demucs(
         EvaluationError: If a training fails.
     """
     backbone = train_backbone(shape, data, training, context)
+    heard = _calibration(shape, data) if aims else []
     alone = {aim: train_router(backbone, router, aim, data, training, context) for aim in aims}
-    stopped = _stopped(shape, alone, data)
+    stopped = _stopped(alone, heard)
     routed, stages = {}, {}
     for aim, found in alone.items():
         stages[aim] = "router" if aim in stopped else "joint"
         last = found if aim in stopped else train_jointly(found, aim, data, training, context)
-        routed[aim] = RoutedSlices(Slices(last.network), last.router.requires_grad_(False))
+        with one_thread():
+            routed[aim] = at_target(_slices(last), aim.utilization, heard)
     keys = [f"{router_key(shape, router, aim, data, training)} {stages[aim]}" for aim in aims]
     settings = {
         "version": PREPARATION_VERSION,
@@ -71,15 +74,20 @@ def prepare_demucs(
     return PreparedDemucs(Slices(backbone), routed, tuple(stopped), settings_hash(settings))
 
 
-def _stopped(shape: DemucsShape, trained: Mapping[Aim, RoutedDemucs], data: SpeechData) -> list[Aim]:
+def _calibration(shape: DemucsShape, data: SpeechData) -> list[Portion]:
+    clips = data.evaluation["calibration"]
+    with one_thread():
+        return portions(shape, [clips[k] for k in range(len(clips))])
+
+
+def _slices(routed: RoutedDemucs) -> RoutedSlices:
+    return RoutedSlices(Slices(routed.network), routed.router.requires_grad_(False))
+
+
+def _stopped(trained: Mapping[Aim, RoutedDemucs], heard: Sequence[Portion]) -> list[Aim]:
     """Which aims to train for no longer, judged on calibration clips."""
     if len(trained) < 2:
         return []
-    clips = data.evaluation["calibration"]
     with one_thread():
-        heard = portions(shape, [clips[k] for k in range(len(clips))])
-        standings = [
-            standing(RoutedSlices(Slices(found.network), found.router.requires_grad_(False)), heard)
-            for found in trained.values()
-        ]
+        standings = [standing(_slices(found), heard) for found in trained.values()]
     return [aim for aim, is_out in zip(trained, clearly_dominated(standings), strict=True) if is_out]

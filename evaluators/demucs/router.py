@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 import torch
 from torch import Tensor, nn
 
@@ -81,6 +83,14 @@ class Router(nn.Module):
 def biased(logits: Tensor, bias: float) -> Tensor:
     """Logits with a lean towards larger factors (bias above 0) or smaller ones, linear in the factor's place."""
     return logits + bias * torch.linspace(-1, 1, logits.shape[-1])
+
+
+def leaning(router: Router, bias: float) -> Router:
+    """A copy of a router whose logits lean by themselves."""
+    copy = deepcopy(router)
+    with torch.no_grad():
+        copy.logits.bias.copy_(biased(router.logits.bias, bias))
+    return copy
 
 
 def decisions(logits: Tensor, bias: float) -> Tensor:

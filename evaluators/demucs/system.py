@@ -145,8 +145,8 @@ class SlimmableDemucs:
             return facts
         reached = self._utilizations()
         missed = [
-            f"the router trained towards a utilization of {_named(aim)} comes to {mean:.3f} on the calibration clips; "
-            "train longer, raise beta, or let `router_targets.bias` make up for it"
+            f"the router trained towards a utilization of {_named(aim)} comes to {mean:.3f} on the calibration clips, "
+            "however it leans: it hardly tells one step from another; train it longer"
             for aim, mean in reached.items()
             if abs(mean - aim.utilization) > TARGET_TOLERANCE
         ]

@@ -5,13 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from demucs_cases import MIXED, SHAPES, TINY, UPSAMPLED, sounds, tiny, tiny_router
+from demucs_cases import MIXED, SHAPES, TINY, UPSAMPLED, clip, sounds, tiny, tiny_router
 from torch import Tensor, nn
 
+from evaluators.demucs.evaluation import mean_utilization, portions
 from evaluators.demucs.inference import Prepared, Slices, run_schedules
+from evaluators.demucs.leaning import at_target
 from evaluators.demucs.network import DecoderBlock, EncoderBlock, SlimmableDemucs
 from evaluators.demucs.router import DiagonalGru, decisions, straight_through
-from evaluators.demucs.routing import run_routed
+from evaluators.demucs.routing import RoutedSlices, run_routed
 from evaluators.demucs.schedules import uniform
 from evaluators.demucs.shape import DemucsShape
 from evaluators.demucs.slices import sliced
@@ -196,6 +198,21 @@ def test_a_bias_leans_towards_larger_factors() -> None:
 def test_schedules_that_do_not_fit(schedule: tuple[float, ...], told: str) -> None:
     with pytest.raises(EvaluationError, match=told):
         next(run_schedules(Slices(tiny()), [schedule], torch.zeros(1, 64, 1)))
+
+
+@pytest.mark.parametrize("target", [0.2, 0.3, 0.6, 0.9])
+def test_a_router_leans_until_it_meets_its_target(target: float) -> None:
+    routed = RoutedSlices(Slices(tiny()), tiny_router())
+    among = portions(TINY, [clip(40_000, seed) for seed in range(3)])
+    met = at_target(routed, target, among)
+    assert mean_utilization(met, among) == pytest.approx(target, abs=0.01)
+    assert at_target(met, target, among) is met, "it is left as it is then"
+
+
+def test_a_target_out_of_reach_is_met_as_nearly_as_may_be() -> None:
+    routed = RoutedSlices(Slices(tiny()), tiny_router())
+    among = portions(TINY, [clip(4_000)])
+    assert mean_utilization(at_target(routed, 0.05, among), among) == 0.125
 
 
 def test_a_sound_shorter_than_a_step_is_an_error() -> None:
