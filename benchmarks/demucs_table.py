@@ -9,9 +9,10 @@ which nothing was trained or chosen on:
 
 * noisy speech, and the network at each factor in all blocks: the staircase;
 * for each step of the staircase, the best schedule on validation among those of no more work;
-* for each metric, how much more hypervolume (of work and that metric, above noisy speech) the schedules chosen on
-  validation dominate than the staircase, and how far they lie above a line along its steps, which no single schedule
-  reaches but networks that alternate between two steps would; with standard errors from resampled clips;
+* for each metric, how much more hypervolume (of work and that metric, above noisy speech or, where it is lower, the
+  lowest step) the schedules chosen on validation dominate than the staircase, and how far they lie above a line along
+  its steps, which no single schedule reaches but networks that alternate between two steps would; with standard errors
+  from resampled clips;
 * each router as it was trained, and the setting found on validation that lies farthest above that line there; beside
   the line at equal work, with the standard error of the difference over clips; and the share of time at each factor.
 
@@ -147,7 +148,7 @@ def gains(front: Sequence[Found], staircase: Sequence[Found], metric: str, floor
         front: Chosen on other clips.
         staircase: In rising order of work.
         metric: To be large.
-        floor: Of the metric: what lies below adds nothing.
+        floor: Of the metric: what lies below it, and below all steps, adds nothing.
 
     Returns:
         `volume`: more hypervolume, as a share of the staircase's. `height`: mean distance over the line along the
@@ -155,7 +156,7 @@ def gains(front: Sequence[Found], staircase: Sequence[Found], metric: str, floor
     """
     rng, n_clips = np.random.default_rng(0), len(staircase[0].clips[metric])
     draws = [np.arange(n_clips), *rng.integers(n_clips, size=(N_RESAMPLED, n_clips))]
-    corner = np.array([1.01 * staircase[-1].macs, -floor])
+    corner = np.array([1.01 * staircase[-1].macs, -min(floor, *(step.mean(metric) for step in staircase))])
     works = np.linspace(staircase[0].macs, staircase[-1].macs, 200)
     front = sorted(front, key=lambda found: found.macs)
     costs = np.array([found.macs for found in front])
