@@ -21,6 +21,14 @@ class MixingOptions(Options):
     equalizer_db: float = Field(
         default=0.0, ge=0.0, le=30.0, description="largest gain of random filters on speech and noise, in training"
     )
+    speed_change: float = Field(
+        default=0.0,
+        ge=0.0,
+        le=0.5,
+        # What is trained without it stays what it is, in caches as well.
+        exclude_if=lambda change: change == 0,
+        description="largest change of the speed of speech and noise, in training, and with it of pitch and formants",
+    )
     babble_share: float = Field(
         default=0.0, ge=0.0, le=1.0, description="share of training examples whose noise is other speakers talking"
     )

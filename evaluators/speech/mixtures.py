@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+from scipy.fft import next_fast_len
+from scipy.signal import resample
 
 from evaluators.speech.equalizer import equalized
 from evaluators.speech.levels import active_level_dbfs, amplified, mix
@@ -62,8 +64,10 @@ class MixedExamples:
         rng = np.random.default_rng([self.seed, index])
         options = self.options
         k = int(rng.integers(len(self.clean)))
-        speech, clean_level_dbfs = self._speech(rng, k), self.clean.clips[k].level_dbfs
-        noise, noise_level_dbfs = self._noise(rng, self.clean.clips[k].source, len(speech))
+        (n_speech, n_noise), n_samples = self._lengths(rng), options.crop_samples
+        speech, clean_level_dbfs = self._speech(rng, k, n_speech), self.clean.clips[k].level_dbfs
+        noise, noise_level_dbfs = self._noise(rng, self.clean.clips[k].source, n_noise)
+        speech, noise = played(speech, n_samples), played(noise, n_samples)
         if options.equalizer_db > 0:
             before_dbfs = active_level_dbfs(speech)
             speech, noise = (equalized(rng, part, options.equalizer_db) for part in (speech, noise))
@@ -79,6 +83,14 @@ class MixedExamples:
             noise_level_dbfs=noise_level_dbfs,
         )
 
+    def _lengths(self, rng: np.random.Generator) -> tuple[int, int]:
+        """Samples of speech and of noise that an example is made of, before their speed is changed."""
+        n_samples, change = self.options.crop_samples, self.options.speed_change
+        if change == 0:
+            return n_samples, n_samples
+        speech, noise = (next_fast_len(round(n_samples * f)) for f in rng.uniform(1 - change, 1 + change, 2))
+        return speech, noise
+
     def _noise(self, rng: np.random.Generator, speaker: str, n_samples: int) -> tuple[Samples, float]:
         """A stretch of noise, or others talking, and the level of the recording that it comes from."""
         others = [source for source in self.clean.by_source if source != speaker]
@@ -92,9 +104,8 @@ class MixedExamples:
         index = takes[int(rng.integers(len(takes)))]
         return looped(self.noise.samples(index), n_samples, rng), self.noise.clips[index].level_dbfs
 
-    def _speech(self, rng: np.random.Generator, k: int) -> Samples:
+    def _speech(self, rng: np.random.Generator, k: int, n_samples: int) -> Samples:
         """A crop of clip k; where the clip is too short, its speaker goes on with others, as loud as this one."""
-        n_samples = self.options.crop_samples
         first = self.clean.clips[k]
         if first.n_samples >= n_samples:
             return crop(self.clean.samples(k), n_samples, int(rng.integers(first.n_samples - n_samples + 1)))
@@ -153,6 +164,13 @@ def crop(samples: Samples, n_samples: int, start: int) -> Samples:
     stretch = samples[start : start + n_samples]
     filled[: len(stretch)] = stretch
     return filled
+
+
+def played(samples: Samples, n_samples: int) -> Samples:
+    """The whole sound faster or slower, so that it has so many samples: pitch and formants move along."""
+    if len(samples) == n_samples:
+        return samples
+    return np.asarray(resample(samples, n_samples), dtype=np.float32)
 
 
 def looped(samples: Samples, n_samples: int, rng: np.random.Generator) -> Samples:

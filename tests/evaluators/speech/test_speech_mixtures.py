@@ -103,6 +103,25 @@ def test_filters_keep_ratios_and_levels(examples):
     assert np.ptp(tilts) > 0.5, "white speech is not white any more, and differently so"
 
 
+def test_speed_moves_tones():
+    tone = 0.1 * np.sin(2 * np.pi * 1000 * np.arange(32000) / 16000)
+    clean, noise = recordings([("s", "s", "", tone)]), recordings([("n", "n", "", tone)])
+    options = MixingOptions(crop_seconds=1.0, speed_change=0.2, lowest_snr_db=0, highest_snr_db=0)
+    found = []
+    for k in range(30):
+        noisy, speech = MixedExamples(clean, noise, options, seed=0).example(k)
+        assert len(speech) == 16000
+        found.append([int(np.abs(np.fft.rfft(part)).argmax()) for part in (speech, noisy - speech)])
+    assert np.all((np.array(found) >= 798) & (np.array(found) <= 1202))
+    assert np.ptp(found, axis=0).min() > 250
+    assert any(abs(a - b) > 100 for a, b in found), "speech and noise each have a speed of their own"
+
+
+def test_without_a_change_of_speed_nothing_tells_of_it():
+    assert "speed_change" not in MixingOptions().model_dump()
+    assert MixingOptions(speed_change=0.1).model_dump()["speed_change"] == 0.1
+
+
 def test_babble_is_made_of_other_speakers():
     # Each speaker is a tone; noise proper is another one.
     def tone(frequency_hz):
