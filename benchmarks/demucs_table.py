@@ -156,7 +156,6 @@ def gains(front: Sequence[Found], staircase: Sequence[Found], metric: str, floor
     """
     rng, n_clips = np.random.default_rng(0), len(staircase[0].clips[metric])
     draws = [np.arange(n_clips), *rng.integers(n_clips, size=(N_RESAMPLED, n_clips))]
-    corner = np.array([1.01 * staircase[-1].macs, -min(floor, *(step.mean(metric) for step in staircase))])
     works = np.linspace(staircase[0].macs, staircase[-1].macs, 200)
     front = sorted(front, key=lambda found: found.macs)
     costs = np.array([found.macs for found in front])
@@ -165,6 +164,8 @@ def gains(front: Sequence[Found], staircase: Sequence[Found], metric: str, floor
     for chosen in draws:
         means = np.array([np.nanmean(found.clips[metric][chosen]) for found in front])
         steps = np.array([[step.macs, -np.nanmean(step.clips[metric][chosen])] for step in staircase])
+        # The lowest step of the very draw, lest its staircase dominate next to nothing.
+        corner = np.array([1.01 * staircase[-1].macs, max(-floor, *steps[:, 1])])
         ours = hypervolume(np.column_stack([costs, -means]), corner)
         theirs = hypervolume(steps, corner)
         volumes.append(ours / theirs - 1 if theirs > 0 else math.nan)

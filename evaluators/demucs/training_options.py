@@ -19,7 +19,7 @@ class TrainingOptions(UpdateOptions):
     learning_rate: float = Field(default=0.002, gt=0.0, description="peak of the learning rate, for the backbone")
     router_learning_rate: float = Field(default=0.005, gt=0.0, description="the same for the router alone")
     joint_learning_rate: float = Field(default=0.0005, gt=0.0, description="the same for router and backbone")
-    gradient_clip: float = Field(default=5.0, gt=0.0, description="largest norm of a gradient")
+    gradient_clip: float = Field(default=1.0, gt=0.0, description="largest norm of a gradient")
     spectral_weight: float = Field(
         default=0.2, ge=0.0, description="of the multi-resolution spectral loss, beside that of the waveform"
     )
