@@ -10,15 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import inf
 
-from torch import Tensor, addmm, cat, clamp, mul
+from torch import Tensor, addmm, cat, clamp
 
 VALUES_AT_ONCE = 131_072
 """Of the widest inner tensor; 512 KiB."""
 FEWEST_FRAMES = 512
 """Of a stretch: the weights are read once for each."""
 FEW_COLUMNS = 8
+"""Of a matrix, see `_product`."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def encode(weights: EncoderWeights, x: Tensor, past: Tensor | None = None) -> Te
         inner = x.new_ones(n_sequences, n, n_inner + 1)
         clamp(total, min=0, out=inner[..., :n_inner])
         value, gate = (_product(inner.flatten(0, 1), half) for half in weights.mix_of_ones.chunk(2, dim=1))
-        mul(*(half.view(n_sequences, n, -1) for half in (value, gate.sigmoid_())), out=y[:, first:end])
+        y[:, first:end] = value.mul_(gate.sigmoid_()).view(n_sequences, n, -1)
     return y
 
 
@@ -167,7 +167,7 @@ def decode(weights: DecoderWeights, x: Tensor, skip: Tensor, rest: Tensor | None
         played = _product(together.flatten(0, 1), weights.conv_of_ones).view(n_sequences, n, -1)
         if rest is not None and first == 0:
             played[:, :n_before] += rest[:, :n]
-        clamp(played, min=-inf if is_last else 0, out=y[:, first:end])
+        y[:, first:end] = played if is_last else played.relu_()
         before = inner[:, n:]
     after = _added_up([before @ part for part in weights.conv])[:, n_before:]
     if rest is not None and n_frames < n_before:
