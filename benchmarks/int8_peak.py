@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from evaluators.gru.engine.avx512 import Avx512Vnni
-from evaluators.gru.engine.jit import MachineCode, processor_features
-from evaluators.gru.engine.vectors import I32, I64, POINTER, Pointer, Value, Variable, intrinsic, loop, new_function
+from evaluators.machine_code.jit import MachineCode, processor_features
+from evaluators.machine_code.vectors import I32, I64, POINTER, Pointer, Value, Variable, intrinsic, loop, new_function
 
 _ACCUMULATORS = 12
 _PASSES = 200_000

@@ -1,8 +1,8 @@
 """What the blocks compute, on whole utterances or step by step: a piece of sound and what is left of the one before.
 
 Sound is laid out (n_sequences, n_frames, n_channels), so that a strided convolution is a few matrix products. Blocks go
-over a long sound in stretches whose inner tensors stay in the cache: narrow slices are otherwise as slow as memory is.
-Not for training, see `gradients`.
+over a long sound in stretches whose inner tensors stay in the cache, or, where they are narrow, by functions compiled
+for that (`narrow`): slices are otherwise as slow as memory is. Not for training, see `gradients`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from torch import Tensor, addmm, cat, clamp
+
+from evaluators.demucs.narrow import NarrowDecoder, NarrowEncoder
 
 VALUES_AT_ONCE = 131_072
 """Of the widest inner tensor; 512 KiB."""
@@ -47,6 +49,14 @@ class EncoderWeights:
         """`mix` with its bias as a last row, for inputs that end in 1: sums of full width are not passed over twice."""
         return cat([self.mix, self.mix_bias[None]])
 
+    @cached_property
+    def narrow(self) -> NarrowEncoder | None:
+        """What runs the block faster, if it is narrow."""
+        taps = cat(self.conv.chunk(self.n_chunks, dim=1))
+        if not NarrowEncoder.takes(taps, self.mix):
+            return None
+        return NarrowEncoder(taps, self.conv_bias, self.mix, self.mix_bias)
+
 
 @dataclass(frozen=True)
 class DecoderWeights:
@@ -67,8 +77,19 @@ class DecoderWeights:
     @cached_property
     def conv_of_ones(self) -> Tensor:
         """`conv` of all taps with the bias as a last row, as in `EncoderWeights.mix_of_ones`."""
-        bias = self.conv_bias.repeat(self.conv.shape[2] // len(self.conv_bias))
-        return cat([self.conv.flatten(0, 1), bias[None]])
+        return cat([self.conv.flatten(0, 1), self.frame_bias[None]])
+
+    @cached_property
+    def frame_bias(self) -> Tensor:
+        """Of all that is played in a frame, shape (stride * n_outputs,)."""
+        return self.conv_bias.repeat(self.conv.shape[2] // len(self.conv_bias))
+
+    @cached_property
+    def narrow(self) -> NarrowDecoder | None:
+        """What runs the block faster, if it is narrow."""
+        if not NarrowDecoder.takes(self.mix, self.conv):
+            return None
+        return NarrowDecoder(self.mix, self.mix_bias, self.conv, self.frame_bias)
 
 
 def encode(weights: EncoderWeights, x: Tensor, past: Tensor | None = None) -> Tensor:
@@ -86,7 +107,9 @@ def encode(weights: EncoderWeights, x: Tensor, past: Tensor | None = None) -> Te
     chunks = x.reshape(len(x), -1, len(weights.conv))
     n_sequences, n_frames, _ = chunks.shape
     y = x.new_empty(n_sequences, n_frames, len(weights.mix_bias) // 2)
-    for first, end in _stretches(n_frames, n_sequences * len(weights.mix_bias)):
+    # A narrow block runs as a whole, but for the frames that see the piece before.
+    n_here = min(n_before, n_frames) if weights.narrow else n_frames
+    for first, end in _stretches(n_here, n_sequences * len(weights.mix_bias)):
         n = end - first
         heard = chunks[:, first - n_before : end] if first else _seen(weights, chunks[:, :end], past)
         # All taps on every chunk, then each frame's sum: several narrow products are slower than one.
@@ -98,6 +121,8 @@ def encode(weights: EncoderWeights, x: Tensor, past: Tensor | None = None) -> Te
         clamp(total, min=0, out=inner[..., :n_inner])
         value, gate = (_product(inner.flatten(0, 1), half) for half in weights.mix_of_ones.chunk(2, dim=1))
         y[:, first:end] = value.mul_(gate.sigmoid_()).view(n_sequences, n, -1)
+    if weights.narrow and n_frames > n_here:
+        weights.narrow(chunks, y, n_here)
     return y
 
 
@@ -157,7 +182,9 @@ def decode(weights: DecoderWeights, x: Tensor, skip: Tensor, rest: Tensor | None
     (n_sequences, n_frames, _), (n_chunks, n_inner, width) = x.shape, weights.conv.shape
     n_before = n_chunks - 1
     y, before = x.new_empty(n_sequences, n_frames, width), x.new_zeros(n_sequences, n_before, n_inner)
-    for first, end in _stretches(n_frames, n_sequences * max(width, len(weights.mix_bias))):
+    # A narrow block runs as a whole, but for the frames that what is left of the piece before is added to.
+    n_here = min(n_before, n_frames) if weights.narrow else n_frames
+    for first, end in _stretches(n_here, n_sequences * max(width, len(weights.mix_bias))):
         n, heard = end - first, (x[:, first:end] + skip[:, first:end]).flatten(0, 1)
         inner = cat([before, _mixed(heard, weights).view(n_sequences, n, -1)], dim=1)
         # What is played in a frame comes from it and those before it. To shift the inner side, which slicing makes
@@ -169,6 +196,8 @@ def decode(weights: DecoderWeights, x: Tensor, skip: Tensor, rest: Tensor | None
             played[:, :n_before] += rest[:, :n]
         y[:, first:end] = played if is_last else played.relu_()
         before = inner[:, n:]
+    if weights.narrow and n_frames > n_here:
+        before = weights.narrow(x, skip, before, y, is_last=is_last)
     after = _added_up([before @ part for part in weights.conv])[:, n_before:]
     if rest is not None and n_frames < n_before:
         after[:, : n_before - n_frames] += rest[:, n_frames:]

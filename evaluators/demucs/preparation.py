@@ -21,7 +21,7 @@ from evaluators.storage import settings_hash
 from evaluators.system import Context
 from evaluators.training.threads import one_thread
 
-PREPARATION_VERSION = 2
+PREPARATION_VERSION = 3
 """To be raised whenever the same weights give other sound; measurements kept before are ignored."""
 
 

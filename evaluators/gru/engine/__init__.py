@@ -6,9 +6,9 @@ How a population flows through a compiled engine:
                   prepared.py     integer weights, biases and tables, kept by width
     sequences  -> batches.py      quantized, side by side, kept by width
     both       -> compiled.py     one call of the kernel a candidate, over threads if asked to
-    the kernel <- kernel.py       the arithmetic, written in vectors.py's expressions
+    the kernel <- kernel.py       the arithmetic, written in expressions of machine_code.vectors
                   avx512.py, avx2.py, portable.py   matrix products and tables in three sets of instructions
-                  jit.py          compiled once a process
+                  machine_code.jit   compiled once a process
     selection.py picks the set; plain.py is the reference as an engine, which also takes what no kernel can hold.
 """
 

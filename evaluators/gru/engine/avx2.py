@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from evaluators.gru.engine.packing import grouped_columns, int32_limited
 from evaluators.gru.engine.portable import Portable
-from evaluators.gru.engine.vectors import (
+from evaluators.gru.formats import Integers
+from evaluators.machine_code.vectors import (
     F32,
     I8,
     I16,
@@ -24,7 +25,6 @@ from evaluators.gru.engine.vectors import (
     loop,
     vector_of,
 )
-from evaluators.gru.formats import Integers
 
 _INT32_LANES = 8
 

@@ -9,9 +9,11 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluators.gru.engine.layout import BYTE_OFFSET, MAGIC_BITS
+from evaluators.gru.engine.layout import BYTE_OFFSET
 from evaluators.gru.engine.packing import grouped_columns, int32_limited
-from evaluators.gru.engine.vectors import (
+from evaluators.gru.formats import Integers
+from evaluators.machine_code.rounding import MAGIC_BITS
+from evaluators.machine_code.vectors import (
     F32,
     I8,
     I16,
@@ -25,7 +27,6 @@ from evaluators.gru.engine.vectors import (
     loop,
     vector_of,
 )
-from evaluators.gru.formats import Integers
 
 _REGISTER_BYTES = 64
 _REGISTERS = range(4)

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from evaluators.data import Sequences
 from evaluators.gru.engine.instructions import Instructions
 from evaluators.gru.engine.layout import BATCH, BYTE_OFFSET
-from evaluators.gru.engine.memory import aligned_zeros
 from evaluators.gru.formats import Format, Integers
+from evaluators.machine_code.memory import aligned_zeros
 
 
 @dataclass(frozen=True)

@@ -16,15 +16,15 @@ from evaluators.data import Sequences
 from evaluators.gru.calibration import CalibratedGru
 from evaluators.gru.engine.batches import Batch, pack
 from evaluators.gru.engine.instructions import Instructions
-from evaluators.gru.engine.jit import MachineCode
 from evaluators.gru.engine.kernel import Variant, build
-from evaluators.gru.engine.memory import aligned_zeros
 from evaluators.gru.engine.parameters import Population, population_of
 from evaluators.gru.engine.plain import ReferenceEngine
 from evaluators.gru.engine.prepared import PreparedArrays
 from evaluators.gru.engine.workspace import Workspace
 from evaluators.gru.formats import Integers
 from evaluators.gru.operators import Widths
+from evaluators.machine_code.jit import MachineCode
+from evaluators.machine_code.memory import aligned_zeros
 
 _KEPT_BATCHES = 16
 

@@ -12,8 +12,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluators.gru.engine.vectors import Pointer, Value
 from evaluators.gru.formats import Integers
+from evaluators.machine_code.vectors import Pointer, Value
 
 OPERAND_BYTES = 4
 """Of an operand, for each group and lane; of weights, for each row and group; of biases, for each row."""

@@ -16,8 +16,9 @@ import numpy as np
 from llvmlite import ir
 
 from evaluators.gru.engine.instructions import OPERAND_BYTES, Instructions
-from evaluators.gru.engine.layout import BATCH, CLASSIFIER, LAYER, LAYER_PLACES, MAGIC_BITS
-from evaluators.gru.engine.vectors import F32, I8, I16, I32, I64, POINTER, Pointer, Value, loop, new_function
+from evaluators.gru.engine.layout import BATCH, CLASSIFIER, LAYER, LAYER_PLACES
+from evaluators.machine_code.rounding import MAGIC_BITS
+from evaluators.machine_code.vectors import F32, I8, I16, I32, I64, POINTER, Pointer, Value, loop, new_function
 
 CARRIED_BYTES = 2
 SCORE_BYTES = 4

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from evaluators.gru.calibration import CalibratedGru
 from evaluators.gru.constants import requantization, sum_constants
-from evaluators.gru.engine.layout import BYTE_OFFSET, CLASSIFIER, LAYER, MAGIC, MAGIC_BITS
+from evaluators.gru.engine.layout import BYTE_OFFSET, CLASSIFIER, LAYER
 from evaluators.gru.engine.prepared import PreparedArrays
 from evaluators.gru.formats import Floats, Integers
 from evaluators.gru.operators import MATRIX_PRODUCTS, NARROW_BITS, Widths, layer_prefix, slot_index, slot_kind
+from evaluators.machine_code.rounding import MAGIC, MAGIC_BITS
 
 Records = NDArray[np.void]
 

@@ -9,9 +9,10 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluators.gru.engine.layout import BYTE_OFFSET, MAGIC_BITS
-from evaluators.gru.engine.vectors import F32, I8, I32, I64, Pointer, Value, Variable, loop, stack
+from evaluators.gru.engine.layout import BYTE_OFFSET
 from evaluators.gru.formats import Integers
+from evaluators.machine_code.rounding import MAGIC_BITS
+from evaluators.machine_code.vectors import F32, I8, I32, I64, Pointer, Value, Variable, loop, stack
 
 
 @dataclass(frozen=True)

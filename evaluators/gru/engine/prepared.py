@@ -11,9 +11,9 @@ from evaluators.gru.calibration import TABLE_FUNCTIONS, CalibratedGru, linear_ma
 from evaluators.gru.constants import complement_constants, lookup_table, product_bias
 from evaluators.gru.engine.instructions import Instructions
 from evaluators.gru.engine.layout import BYTE_OFFSET
-from evaluators.gru.engine.memory import aligned
 from evaluators.gru.formats import Floats, Format, Integers
 from evaluators.gru.operators import WIDE_BITS
+from evaluators.machine_code.memory import aligned
 
 Addresses = NDArray[np.uint64]
 _Array = NDArray[np.generic]

@@ -14,10 +14,10 @@ from evaluators.gru.engine.avx512 import Avx512Vnni
 from evaluators.gru.engine.compiled import CompiledEngine
 from evaluators.gru.engine.instructions import Instructions
 from evaluators.gru.engine.interface import Engine
-from evaluators.gru.engine.jit import processor_features
 from evaluators.gru.engine.plain import ReferenceEngine
 from evaluators.gru.engine.portable import Portable
 from evaluators.gru.operators import NARROW_BITS, Widths, slot_names
+from evaluators.machine_code.jit import processor_features
 
 EngineName = Literal["auto", "avx512-vnni", "avx2", "portable", "reference"]
 

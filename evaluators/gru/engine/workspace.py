@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 
 from evaluators.gru.engine.instructions import OPERAND_BYTES, Instructions
 from evaluators.gru.engine.kernel import CARRIED_BYTES, SCORE_BYTES
-from evaluators.gru.engine.memory import CACHE_LINE_BYTES
 from evaluators.gru.engine.parameters import Population
 from evaluators.gru.formats import Integers
 from evaluators.gru.weights import GruWeights
+from evaluators.machine_code.memory import CACHE_LINE_BYTES
 
 
 class Workspace:

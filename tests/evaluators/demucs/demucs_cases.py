@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import conv1d, conv_transpose1d, glu, linear, pad
 
+from evaluators.demucs.blocks import DecoderWeights, EncoderWeights
 from evaluators.demucs.inference import Prepared
 from evaluators.demucs.network import SlimmableDemucs
 from evaluators.demucs.router import Router
@@ -55,3 +57,24 @@ def clip(n_samples: int, seed: int = 0) -> EvaluationClip:
     """Noise around a tone."""
     clean = (0.1 * np.sin(np.arange(n_samples) / 6.4)).astype(np.float32)
     return EvaluationClip(f"clip{seed}", clean + 0.3 * sounds(1, n_samples, seed)[0].numpy(), clean)
+
+
+def plain_encoder(weights: EncoderWeights, x: Tensor, gate: Tensor | None = None) -> Tensor:
+    """The block as layers; x of shape (n_sequences, stride * n_frames, n_inputs)."""
+    n_inner, n_inputs = len(weights.conv_bias), x.shape[2]
+    stride = len(weights.conv) // n_inputs
+    kernel = weights.conv.view(stride, n_inputs, weights.n_chunks, n_inner).permute(3, 1, 2, 0).flatten(2)
+    heard = pad(x.mT, (kernel.shape[2] - stride, 0))
+    inner = conv1d(heard, kernel, weights.conv_bias, stride).relu().mT
+    return glu(linear(inner if gate is None else inner * gate, weights.mix.T, weights.mix_bias))
+
+
+def plain_decoder(weights: DecoderWeights, x: Tensor, gate: Tensor | None = None, *, is_last: bool) -> Tensor:
+    """The same of a block of the decoder; x with the skip added."""
+    n_outputs = len(weights.conv_bias)
+    stride = weights.conv.shape[2] // n_outputs
+    kernel = weights.conv.unflatten(2, (-1, n_outputs)).permute(1, 3, 0, 2).flatten(2)
+    inner = glu(linear(x, weights.mix.T, weights.mix_bias))
+    inner = inner if gate is None else inner * gate
+    y = conv_transpose1d(inner.mT, kernel, weights.conv_bias, stride).mT[:, : stride * x.shape[1]]
+    return y if is_last else y.relu()

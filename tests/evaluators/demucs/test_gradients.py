@@ -4,33 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
+from demucs_cases import plain_decoder, plain_encoder
 from torch import Tensor
-from torch.nn.functional import conv1d, conv_transpose1d, glu, linear, pad
 
 from evaluators.demucs.blocks import FEWEST_FRAMES, DecoderWeights, EncoderWeights, decode, encode, inputs_to_keep
 from evaluators.demucs.gradients import decode_in_training, encode_in_training
 from evaluators.demucs.losses import FRAMES, SMALLEST_POWER, _magnitudes
-
-
-def plain_encoder(weights: EncoderWeights, x: Tensor, gate: Tensor | None = None) -> Tensor:
-    """The block as layers; x of shape (n_sequences, stride * n_frames, n_inputs)."""
-    n_inner, n_inputs = len(weights.conv_bias), x.shape[2]
-    stride = len(weights.conv) // n_inputs
-    kernel = weights.conv.view(stride, n_inputs, weights.n_chunks, n_inner).permute(3, 1, 2, 0).flatten(2)
-    heard = pad(x.mT, (kernel.shape[2] - stride, 0))
-    inner = conv1d(heard, kernel, weights.conv_bias, stride).relu().mT
-    return glu(linear(inner if gate is None else inner * gate, weights.mix.T, weights.mix_bias))
-
-
-def plain_decoder(weights: DecoderWeights, x: Tensor, gate: Tensor | None = None, *, is_last: bool) -> Tensor:
-    """The same of a block of the decoder; x with the skip added."""
-    n_outputs = len(weights.conv_bias)
-    stride = weights.conv.shape[2] // n_outputs
-    kernel = weights.conv.unflatten(2, (-1, n_outputs)).permute(1, 3, 0, 2).flatten(2)
-    inner = glu(linear(x, weights.mix.T, weights.mix_bias))
-    inner = inner if gate is None else inner * gate
-    y = conv_transpose1d(inner.mT, kernel, weights.conv_bias, stride).mT[:, : stride * x.shape[1]]
-    return y if is_last else y.relu()
 
 
 def _random(*shape: int) -> Tensor:

@@ -14,12 +14,12 @@ from evaluators.gru.engine.avx2 import Avx2
 from evaluators.gru.engine.avx512 import Avx512Vnni
 from evaluators.gru.engine.compiled import CompiledEngine
 from evaluators.gru.engine.instructions import Instructions
-from evaluators.gru.engine.jit import processor_features
 from evaluators.gru.engine.parameters import population_of
 from evaluators.gru.engine.plain import ReferenceEngine
 from evaluators.gru.engine.portable import Portable
 from evaluators.gru.engine.prepared import PreparedArrays
 from evaluators.gru.operators import Genome, Widths, gene_names, widths_of_genes
+from evaluators.machine_code.jit import processor_features
 
 
 def _if_available(instructions: Instructions) -> object:

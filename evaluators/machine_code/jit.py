@@ -11,7 +11,7 @@ from typing import Any
 import llvmlite.binding as llvm
 from llvmlite import ir
 
-from evaluators.gru.engine.vectors import POINTER
+from evaluators.machine_code.vectors import POINTER
 
 _serial_numbers = count()
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from evaluators.gru.engine.jit import MachineCode
-from evaluators.gru.engine.layout import MAGIC, MAGIC_BITS
-from evaluators.gru.engine.memory import aligned, aligned_zeros
-from evaluators.gru.engine.vectors import (
+from evaluators.machine_code.jit import MachineCode
+from evaluators.machine_code.memory import aligned, aligned_zeros
+from evaluators.machine_code.rounding import MAGIC, MAGIC_BITS
+from evaluators.machine_code.vectors import (
     F32,
     I8,
     I16,
@@ -57,6 +57,13 @@ def _run(expression: Callable[[Value, Value], Value], a: NDArray, b: NDArray, re
         (lambda a, b: b.to(F32).to(I32), lambda a, b: b),
         (lambda a, b: (b.to(F32) * 0.5).to(I32), lambda a, b: np.trunc(b * 0.5).astype(np.int32)),
         (lambda a, b: b.to(F32).fma(2.0, 1.0).to(I32), lambda a, b: 2 * b + 1),
+        (lambda a, b: (b.to(F32) / 2.0 * 4.0).to(I32), lambda a, b: 2 * b),
+        (lambda a, b: b.to(F32).multiply_add(2.0, 1.0).to(I32), lambda a, b: 2 * b + 1),
+        (lambda a, b: b.filled(5), lambda a, b: np.full_like(b, 5)),
+        (
+            lambda a, b: b.to(F32).where(b.to(F32) < 0.5, b.to(F32) * 2.0).to(I32),
+            lambda a, b: np.where(b < 0.5, b, 2 * b),
+        ),
         (lambda a, b: joined(a.split(2)[::-1]), lambda a, b: a.reshape(4, 2)[::-1].ravel()),
         (lambda a, b: a.bits_as(I8).bits_as(I32), lambda a, b: a),
     ],

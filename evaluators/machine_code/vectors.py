@@ -58,6 +58,9 @@ class Value:
     def __mul__(self, other: Operand) -> Value:
         return self._emit(self.builder.fmul if self.element == F32 else self.builder.mul, other)
 
+    def __truediv__(self, other: Operand) -> Value:
+        return self._emit(self.builder.fdiv, other)
+
     def __lshift__(self, other: Operand) -> Value:
         return self._emit(self.builder.shl, other)
 
@@ -68,10 +71,10 @@ class Value:
         return self._emit(self.builder.xor, other)
 
     def __gt__(self, other: Operand) -> Value:
-        return self._emit(lambda a, b: self.builder.icmp_signed(">", a, b), other)
+        return self._compare(">", other)
 
     def __lt__(self, other: Operand) -> Value:
-        return self._emit(lambda a, b: self.builder.icmp_signed("<", a, b), other)
+        return self._compare("<", other)
 
     def clamp(self, low: Operand, high: Operand) -> Value:
         """Limit integers to [low, high]."""
@@ -82,6 +85,11 @@ class Value:
         """self * factor + summand in floats, rounded once."""
         operands = self._matched(factor), self._matched(summand)
         return intrinsic(self._suffixed("llvm.fma"), self.type, self, *operands)
+
+    def multiply_add(self, factor: Operand, summand: Operand) -> Value:
+        """self * factor + summand in floats, rounded once or twice, whichever this processor does faster."""
+        operands = self._matched(factor), self._matched(summand)
+        return intrinsic(self._suffixed("llvm.fmuladd"), self.type, self, *operands)
 
     def where(self, condition: Value, otherwise: Value) -> Value:
         """This value in the lanes where `condition` holds, `otherwise` in the others."""
@@ -110,6 +118,10 @@ class Value:
         lanes = self.lanes * _width(self.element) // _width(element)
         return self._new(self.builder.bitcast(self.raw, vector_of(element, lanes)))
 
+    def filled(self, number: float) -> Value:
+        """A number known now, in every lane of a value like this."""
+        return constant(self.builder, self.type, number)
+
     def splat(self, lanes: int) -> Value:
         """A vector with this scalar in every lane."""
         undefined = ir.Constant(vector_of(self.type, lanes), ir.Undefined)
@@ -128,6 +140,11 @@ class Value:
     def _new(self, raw: ir.Value) -> Value:
         return Value(self.builder, raw)
 
+    def _compare(self, sign: str, other: Operand) -> Value:
+        """Whether it holds; what is not a number is neither above nor below any."""
+        compare = self.builder.fcmp_ordered if self.element == F32 else self.builder.icmp_signed
+        return self._emit(lambda a, b: compare(sign, a, b), other)
+
     def _emit(self, operation: Callable[[ir.Value, ir.Value], ir.Value], other: Operand) -> Value:
         return self._new(operation(self.raw, self._matched(other).raw))
 
@@ -135,7 +152,7 @@ class Value:
         """The other operand with as many lanes as this one."""
         if isinstance(other, Value):
             return other.splat(self.lanes) if self.is_vector and not other.is_vector else other
-        return constant(self.builder, self.type, other)
+        return self.filled(other)
 
     def _like(self, element: ir.Type) -> ir.Type:
         return vector_of(element, self.lanes) if self.is_vector else element
