@@ -3,8 +3,8 @@
     python -m benchmarks.demucs_widths [--preset paper] [--clips 1] [--seconds 4] [--repeats 3] [--json]
 
 Random weights on noise, one thread: time does not depend on what is heard. Whole utterances side by side, resampling
-included; the best of the repeats. Claim: with eight clips of a second, factor 0.125 takes about
-a third of the time of 1.
+included; the best of the repeats. Claim: with eight clips of a second, factor 0.125 is more than three times faster
+than 1.
 """
 
 from __future__ import annotations
