@@ -28,7 +28,7 @@ from evaluators.training.schedule import mixed_seed
 
 N_VECTORS = 2
 """Windows that an export's test vectors are made of."""
-FINE_TUNING_VERSION = 3
+FINE_TUNING_VERSION = 4
 """To be raised whenever the same float network is fine-tuned to other weights."""
 VERSION = 1
 """To be raised whenever the same options give other weights or other scores."""
@@ -96,7 +96,9 @@ class Networks:
         phase = Phase(options.epochs, options.learning_rate)
         key = self._key("float", _OF_WIDTHS | _OF_FINE_TUNING)
         self.float_network = self._trained(_initialized(shape, data, options), phase, key, "training", context)
-        self.fingerprint = settings_hash({"version": VERSION, "data": data.fingerprint, "float": key})
+        # What is measured depends on every option, those of fine-tuning as well.
+        everything = {"training": options.model_dump(), "fine_tuning": FINE_TUNING_VERSION}
+        self.fingerprint = settings_hash({"version": VERSION, "data": data.fingerprint, "float": key, **everything})
 
     def rounder(self, recipe: Widths) -> Rounder:
         """What rounds the network of a recipe, trained unless it is in the cache.

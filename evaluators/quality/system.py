@@ -81,8 +81,7 @@ class QualityPredictor:
 
     def fingerprint(self) -> str:
         """Data, float weights and everything else that decides a measurement."""
-        recipes = f"{self._training.fine_tuned_map_bits}/{self._training.fine_tuned_weight_bits}"
-        return f"quality_predictor {self._networks.fingerprint} {recipes}"
+        return f"quality_predictor {self._networks.fingerprint}"
 
     def facts(self) -> Mapping[str, Any]:
         """The data and what was left out of it."""

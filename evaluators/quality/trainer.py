@@ -98,7 +98,6 @@ class QualityTrainer:
         device: str,
     ) -> None:
         self.network = network.to(device)
-        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.epochs_done = 0
         self._training, self._validation = training, validation
         self._options, self._phase, self._device = options, phase, device

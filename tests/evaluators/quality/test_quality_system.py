@@ -81,6 +81,16 @@ def test_what_is_prepared_is_found_again_and_travels(data: LabelledData, prepare
     assert len({m.metrics["mse"] for m in found}) == 3
 
 
+@pytest.mark.parametrize(
+    "change", [{"fine_tuning_epochs": 2}, {"distillation": 0.5}, {"fine_tuned_map_bits": 2}, {"epochs": 1}]
+)
+def test_what_decides_a_measurement_decides_the_fingerprint(
+    data: LabelledData, prepared: QualityPredictor, change: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    other = system_with(data, tmp_path_factory.getbasetemp() / "quality-cache", **change)
+    assert other.fingerprint() != prepared.fingerprint()
+
+
 def test_measurements_hold_agreement_with_standard_errors(prepared: QualityPredictor) -> None:
     (found,) = prepared.evaluate([uniform(32, 32)], "test")
     assert set(found.metrics) == set(found.standard_errors) == {"pearson", "spearman", "mse"}
