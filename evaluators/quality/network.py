@@ -47,7 +47,7 @@ class QualityNet(nn.Module):
             for layer in shape.convolutions
         )
         self.dense = nn.ModuleList(nn.Linear(layer.inputs, layer.outputs) for layer in shape.dense)
-        # Which order its weights have is what a convolution goes by; in the other one, pooling takes five times as long.
+        # Convolutions go by the order of their weights; in the other one, pooling takes five times as long.
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, features: Tensor, rounding: Rounding | None = None) -> Tensor:
