@@ -26,8 +26,8 @@ Weighted = nn.Conv2d | nn.Linear
 def start_of(network: QualityNet, recipe: Widths, features: Tensor, slope: float) -> tuple[QualityNet, Rounding]:
     """A float network made ready to be fine-tuned.
 
-    Each channel of a map of one bit is split at its median: the threshold goes into the layer's bias, and the mean
-    values below and above it into the next layer's weights and bias. Maps of several bits get the step that errs least.
+    Each channel of a map of one bit is split where the mean values below and above stand for it best: the threshold goes
+    into the layer's bias, the means into the next layer's weights and bias. Maps of several bits get the step that errs least.
     What so much rounding leaves of the score varies far less than the score, too little to learn from: the last layer
     is scaled by the line that leads to the float network's scores with the least squares.
 
@@ -94,18 +94,40 @@ def _some(y: Tensor) -> Tensor:
 def _split(layer: Weighted, reader: Weighted, y: Tensor) -> Tensor:
     """Move thresholds into a layer's bias and values into its reader's weights; the thresholds, to be taken off y."""
     channels = y.transpose(0, 1).flatten(1)
-    median = channels.median(dim=1).values
-    above = channels > median[:, None]
     values = channels.relu()
+    threshold = thresholds(values)
+    above = channels > threshold[:, None]
     n_above = above.sum(dim=1)
     high = (values * above).sum(dim=1) / n_above.clamp_min(1)
     low = (values * ~above).sum(dim=1) / (channels.shape[1] - n_above).clamp_min(1)
-    _bias(layer).sub_(median)
+    _bias(layer).sub_(threshold)
     weights = reader.weight
     by_channel = (1, -1, *[1] * (weights.dim() - 2))
     _bias(reader).add_((weights * low.view(by_channel)).flatten(1).sum(dim=1))
     weights.mul_((high - low).clamp_min(_SMALLEST_DIFFERENCE).view(by_channel))
-    return median.view(by_channel)
+    return threshold.view(by_channel)
+
+
+def thresholds(values: Tensor) -> Tensor:
+    """Where two mean values, of what is below and of what is above, err least in the mean square (N. Otsu, 1979).
+
+    Args:
+        values: Shape (n_channels, n_values), two or more values each.
+
+    Returns:
+        One for each channel, between two of its values; what they all are if they do not differ.
+    """
+    ordered = values.double().sort(dim=1).values
+    n, n_below = values.shape[1], torch.arange(1, values.shape[1])
+    sums = ordered.cumsum(dim=1)
+    below = sums[:, :-1] / n_below
+    above = (sums[:, -1:] - sums[:, :-1]) / (n - n_below)
+    gain = n_below * (n - n_below) * (above - below).square()
+    # No threshold parts values that are equal.
+    differ = ordered[:, 1:] > ordered[:, :-1]
+    cut = gain.where(differ, -1.0).argmax(dim=1, keepdim=True)
+    middle = (ordered.gather(1, cut) + ordered.gather(1, cut + 1)) / 2
+    return middle[:, 0].to(values.dtype)
 
 
 def _bias(layer: Weighted) -> Tensor:

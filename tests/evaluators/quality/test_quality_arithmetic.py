@@ -7,10 +7,12 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from quality_cases import TINY, features, network
 
 from evaluators.quality.bit_strings import pack_integers, unpack_integers
-from evaluators.quality.calibration import map_steps, start_of
+from evaluators.quality.calibration import map_steps, start_of, thresholds
 from evaluators.quality.evaluation import scores_of
 from evaluators.quality.network import QualityNet, Rounding
 from evaluators.quality.packed import PackedNet, is_packable
@@ -37,8 +39,8 @@ def test_binary_maps_start_with_scores_that_are_spread_as_they_should_be() -> No
     net, rounding = binarized()
     found = predicted(net, features(6), rounding)
     slope, offset = np.polyfit(found.double().numpy(), wanted.double().numpy(), 1)
-    assert slope == pytest.approx(1.0, rel=1e-3)
-    assert offset == pytest.approx(0.0, abs=1e-3 * abs(float(wanted.mean())))
+    assert slope == pytest.approx(1.0, rel=5e-3)
+    assert offset == pytest.approx(0.0, abs=5e-3 * abs(float(wanted.mean())))
 
 
 def test_weights_by_hand() -> None:
@@ -104,13 +106,33 @@ def test_the_rounded_network_is_the_one_that_is_trained() -> None:
     assert (found - expected).abs().median() < 1e-5
 
 
-def test_a_split_map_is_on_for_half_of_its_values() -> None:
-    net, rounding = binarized()
-    layer = rounder_of(net, rounding).layer(0, 32, 1 / 32)
-    x = run_convolution(layer, input_of(features(6)), 1, 1.0, is_last=False)
-    share = x.mean(dim=(0, 2, 3))
-    assert set(x.flatten().tolist()) == {0, 1}
-    assert share.tolist() == pytest.approx([0.5] * 8, abs=0.01)
+def test_thresholds_by_hand() -> None:
+    values = torch.tensor([[0.0, 0, 0, 2, 2, 2], [10.0, 0, 11, 1, 12, 0], [3.0, 3, 3, 3, 3, 3], [0.0, 0, 0, 0, 0, 9]])
+    assert thresholds(values).tolist() == [1.0, 5.5, 3.0, 4.5]
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 30), min_size=2, max_size=12))
+def test_no_other_threshold_errs_less(numbers: list[int]) -> None:
+    values = np.array(numbers, np.float64)
+
+    def error(threshold: float) -> float:
+        classes = (values[values <= threshold], values[values > threshold])
+        return float(sum(((part - part.mean()) ** 2).sum() for part in classes if len(part)))
+
+    (found,) = thresholds(torch.tensor(values, dtype=torch.float32)[None]).tolist()
+    assert error(found) == pytest.approx(min(error(threshold) for threshold in values))
+
+
+def test_a_split_map_stands_for_the_one_that_is_split() -> None:
+    net, start = network(), binarized()[0]
+    x = input_of(features(6)) / 32
+    whole = net.pooled(net.layers[0](x), 0).relu()
+    split = (start.pooled(start.layers[0](x), 0) > 0).float()
+    for channel, bits in zip(whole.transpose(0, 1).flatten(1), split.transpose(0, 1).flatten(1), strict=True):
+        error = sum(part.var(correction=0) * len(part) for part in (channel[bits == 0], channel[bits == 1]))
+        at_median = channel > channel.median()
+        assert error <= sum(p.var(correction=0) * len(p) for p in (channel[~at_median], channel[at_median])) + 1e-3
 
 
 @pytest.mark.parametrize("weight_bits", [1, 2, 5, 8])
