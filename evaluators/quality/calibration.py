@@ -26,10 +26,10 @@ Weighted = nn.Conv2d | nn.Linear
 def start_of(network: QualityNet, recipe: Widths, features: Tensor, slope: float) -> tuple[QualityNet, Rounding]:
     """A float network made ready to be fine-tuned.
 
-    Each channel of a map of one bit is split where the mean values below and above stand for it best: the threshold goes
-    into the layer's bias, the means into the next layer's weights and bias. Maps of several bits get the step that errs least.
-    What so much rounding leaves of the score varies far less than the score, too little to learn from: the last layer
-    is scaled by the line that leads to the float network's scores with the least squares.
+    Each channel of a map of one bit is split where the mean values below and above stand for it best: the threshold
+    goes into the layer's bias, the means into the next layer's weights and bias. Maps of several bits get the step that
+    errs least. What so much rounding leaves of the score varies far less than the score, too little to learn from: the
+    last layer is scaled by the line that leads to the float network's scores with the least squares.
 
     Args:
         network: Trained in floating point; not changed.
