@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from evaluators.data import Split
-from evaluators.progress import Silent
+from evaluators.progress import Progress, Silent
 from evaluators.quality.calibration import map_steps, start_of
 from evaluators.quality.examples import LabelledData
 from evaluators.quality.frontend import features_of
@@ -36,6 +36,7 @@ _OF_WIDTHS = frozenset({"fine_tuned_map_bits", "fine_tuned_weight_bits"})
 """Options that say what is fine-tuned, and not how."""
 _OF_FINE_TUNING = frozenset({"fine_tuning_epochs", "fine_tuning_rate", "distillation", "surrogate_slope"})
 """Options that the network in floating point does not depend on."""
+_UNSEEN = Silent()
 
 
 @dataclass(frozen=True)
@@ -100,30 +101,32 @@ class Networks:
         everything = {"training": options.model_dump(), "fine_tuning": FINE_TUNING_VERSION}
         self.fingerprint = settings_hash({"version": VERSION, "data": data.fingerprint, "float": key, **everything})
 
-    def rounder(self, recipe: Widths) -> Rounder:
+    def rounder(self, recipe: Widths, progress: Progress = _UNSEEN) -> Rounder:
         """What rounds the network of a recipe, trained unless it is in the cache.
+
+        Args:
+            recipe: What is fine-tuned.
+            progress: Watches that; nobody does while a search shows its own.
 
         Raises:
             EvaluationError: If the training fails.
         """
         if recipe not in self._rounders:
-            network, rounding = self._fine_tuned(recipe)
+            network, rounding = self._fine_tuned(recipe, replace(self._context, progress=progress))
             steps = map_steps(network, rounding, self._data.splits["calibration"].features)
             self._rounders[recipe] = Rounder(network, steps)
         return self._rounders[recipe]
 
-    def _fine_tuned(self, recipe: Widths) -> tuple[QualityNet, Rounding]:
+    def _fine_tuned(self, recipe: Widths, context: Context) -> tuple[QualityNet, Rounding]:
         calibration = self._data.splits["calibration"].features
         start, rounding = start_of(self.float_network, recipe, calibration, self._options.surrogate_slope)
         if recipe.is_float:
             return start, rounding
         teacher = Teacher(self.float_network, self._options.distillation)
         phase = Phase(self._options.fine_tuning_epochs, self._options.fine_tuning_rate, rounding, teacher)
-        # A worker has nobody to show progress to, and a search shows its own.
-        quiet = replace(self._context, progress=Silent())
         which = {"version": FINE_TUNING_VERSION, "maps": recipe.maps, "weights": recipe.weights}
         key = self._key(which, _OF_WIDTHS)
-        return self._trained(start, phase, key, "fine-tuning", quiet), rounding
+        return self._trained(start, phase, key, "fine-tuning", context), rounding
 
     def _trained(self, start: QualityNet, phase: Phase, key: str, label: str, context: Context) -> QualityNet:
         splits, options = self._data.splits, self._options

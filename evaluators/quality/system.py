@@ -71,13 +71,16 @@ class QualityPredictor:
         return knobs(self._shape)
 
     def prepare(self, context: Context) -> None:
-        """Label speech and train the float network, unless the cache has them."""
+        """Label speech, train the float network and fine-tune that of the references, unless the cache has them."""
         # Torch and SciPy are slow to import; whoever only checks a study does not need them.
         from evaluators.quality.examples import load_labelled_data
         from evaluators.quality.preparation import Networks, prepare_data
 
         self._data: PreparedData = prepare_data(load_labelled_data(self._label_options, context), self._shape)
         self._networks: Networks = Networks(self._shape, self._data, self._training, context)
+        for bits in _REFERENCES.values():
+            recipe = recipe_of(Widths.uniform(self._shape, *bits), self._training)
+            self._networks.rounder(recipe, context.progress)
 
     def fingerprint(self) -> str:
         """Data, float weights and everything else that decides a measurement."""

@@ -18,6 +18,7 @@ from evaluators.data import SPLITS
 from evaluators.errors import DataError, EvaluationError, SystemSpecError
 from evaluators.illustrations import Predictions, illustration_error
 from evaluators.onnx_graph import run_onnx
+from evaluators.progress import Progress, Silent
 from evaluators.quality import examples
 from evaluators.quality.examples import LabelledData
 from evaluators.quality.exported import load_export
@@ -57,13 +58,23 @@ def prepared(data: LabelledData, tmp_path_factory: pytest.TempPathFactory) -> Qu
     return system_with(data, tmp_path_factory.getbasetemp() / "quality-cache")
 
 
-def system_with(data: LabelledData, cache: Path, **training: Any) -> QualityPredictor:
+class Titles(Silent):
+    """Progress of which only the titles are kept."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    def start(self, title: str, total: int, done: int = 0) -> None:
+        self.seen.append(title)
+
+
+def system_with(data: LabelledData, cache: Path, progress: Progress | None = None, **training: Any) -> QualityPredictor:
     """A prepared system that learns from given data."""
     system = create_system("quality_predictor", {"training": {**TRAINING, **training}}, Path())
     assert isinstance(system, QualityPredictor)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(examples, "load_labelled_data", lambda options, context: data)
-        system.prepare(Context(cache))
+        system.prepare(Context(cache, progress or Silent()))
     return system
 
 
@@ -79,6 +90,15 @@ def test_what_is_prepared_is_found_again_and_travels(data: LabelledData, prepare
     assert again.evaluate(chosen, "validation") == found
     assert [prepared.evaluate([one], "validation")[0] for one in chosen] == found
     assert len({m.metrics["mse"] for m in found}) == 3
+
+
+def test_all_that_takes_long_before_a_search_shows_its_progress(data: LabelledData, tmp_path: Path) -> None:
+    titles = Titles()
+    system = system_with(data, tmp_path, titles)
+    assert titles.seen == ["training", "fine-tuning"]
+    system.references("validation")
+    system_with(data, tmp_path, titles)
+    assert titles.seen == ["training", "fine-tuning"]
 
 
 @pytest.mark.parametrize(
