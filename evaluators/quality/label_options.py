@@ -30,7 +30,7 @@ class LabelOptions(Options):
     noise_pattern: Pattern | None = Field(
         default=None, description="finds the source of a noise in a file's path; default: index.csv, else the file"
     )
-    training_examples: NExamples = Field(default=600, description="examples that are trained on")
+    training_examples: NExamples = Field(default=1200, description="examples that are trained on")
     calibration_examples: NExamples = Field(
         default=60, description="further examples of train speakers, that ranges of activations are measured on"
     )
