@@ -30,6 +30,8 @@ TIMEOUT_S = 120.0
 """A minute of audio takes PESQ one to two seconds."""
 ALONE = 0
 """As the number of workers: score in this process."""
+CHEAP = frozenset({"si_sdr_db"})
+"""Metrics that take less time than a process takes to start, and cannot bring it down."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,8 @@ class Scorer:
         metrics: Names of speech metrics, see `WORST`.
         cache: Scores already known.
         dnsmos: Folder of DNSMOS's ONNX files, for its metrics.
-        n_workers: Processes; 0 scores in this one, unprotected.
+        n_workers: Processes; 0 scores in this one, unprotected; None: as many as there are cores, or 0 where all
+            metrics are cheap.
         timeout_s: Longest time for one clip.
 
     Raises:
@@ -86,7 +89,9 @@ class Scorer:
         self._labels = _labels(self.metrics, dnsmos)
         self._cache = cache
         self._networks = None if dnsmos is None else DnsMos(dnsmos)
-        self._n_workers = default_workers() if n_workers is None else n_workers
+        if n_workers is None:
+            n_workers = ALONE if CHEAP.issuperset(metrics) else default_workers()
+        self._n_workers = n_workers
         self._timeout_s = timeout_s
         self._pool: ProcessPool | None = None
 

@@ -175,6 +175,12 @@ def test_workers_of_workers_work_alone(monkeypatch):
     assert default_workers() == ALONE
 
 
+def test_cheap_metrics_start_no_processes(items, monkeypatch):
+    monkeypatch.setattr("evaluators.speech.scoring.ProcessPool", None)
+    with Scorer(["si_sdr_db"], ScoreCache(None)) as scorer:
+        assert all(set(scores) == {"si_sdr_db"} for scores in scorer.score(items))
+
+
 def test_unknown_metrics_and_missing_networks(tmp_path):
     with pytest.raises(ValueError, match="no speech metric 'pesk'; there are pesq, stoi, "):
         Scorer(["pesk"], ScoreCache(None))
