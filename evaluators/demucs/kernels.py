@@ -108,7 +108,7 @@ def decoder_kernel(outputs: Tile, is_last: bool) -> MachineCode:
         heard = [room + channel_bytes * row for row in range(n_rows)]
         for row, place in enumerate(heard):
             start = (first + row) * channel_bytes
-            with loop(n_channels >> 3) as k:
+            with loop(n_channels >> LANES.bit_length() - 1) as k:
                 at = k * _VECTOR_BYTES
                 (place + at).store((x + start + at).load(F32, LANES) + (skip + start + at).load(F32, LANES))
         with loop(n_vectors) as k:
