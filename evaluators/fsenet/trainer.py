@@ -14,7 +14,7 @@ from evaluators.nsnet2.teacher import teacher_of
 from evaluators.speech.mixtures import TrainingExamples
 from evaluators.speech.stft import spectrum
 from evaluators.training.schedule import mixed_seed
-from evaluators.training.spectral_loss import frame_losses, noise_losses, prepare_batch
+from evaluators.training.spectral_loss import Targets, frame_losses, noise_losses, prepare_batch
 from evaluators.training.updates import UpdateTrainer, seeded
 
 GATES = "gates."
@@ -49,12 +49,27 @@ class Phase:
         return cls(options.gate_epochs, options.gate_learning_rate, target, first)
 
 
+@dataclass(frozen=True)
+class Lesson:
+    """Examples as an update needs them.
+
+    Attributes:
+        noisy: Complex spectra, shape (n_examples, n_frames, n_bins).
+        clean: Of the same shape.
+        targets: What a mask should make of the noisy ones.
+    """
+
+    noisy: Tensor
+    clean: Tensor
+    targets: Targets
+
+
 class PhaseTrainer(UpdateTrainer[ConvFsenet]):
     """Trains through one phase; figures of an epoch are the loss, and with gates the share of channels kept.
 
     Args:
         network: To be trained, in place.
-        examples: What to learn from; each is heard once.
+        examples: What to learn from; each is heard in as many epochs as the options say.
         options: How to train.
         phase: Which part of the training this is.
         device: Where to.
@@ -73,29 +88,41 @@ class PhaseTrainer(UpdateTrainer[ConvFsenet]):
         self._options = options
         self._phase = phase
         self._teacher = teacher_of(options, device)
+        self._kept: dict[int, Lesson] = {}
 
     def _update(self, number: int) -> dict[str, float]:
         options, phase = self._options, self._phase
-        heard = phase.first_update + number
-        examples = self._batch(heard)
-        spectra, targets = prepare_batch(examples, self._device, self._teacher)
+        lesson = self._lesson(number)
+        spectra, targets = lesson.noisy, lesson.targets
         x = features(spectra, self.network.shape.features)
         figures: dict[str, float] = {}
         penalty = torch.zeros(())
         if phase.target is None:
             mask = self.network(x)
         else:
-            unpruned = draw_unpruned(self.network.shape, len(x), options, heard).to(self._device)
+            unpruned = draw_unpruned(self.network.shape, len(x), options, phase.first_update + number).to(self._device)
             gated = self.network.gated(x, unpruned, options.surrogate, options.surrogate_slope)
             mask = gated.mask
             penalty = options.target_weight * (gated.kept - phase.target).square().mean()
             figures["kept"] = gated.kept.mean().item()
         loss = frame_losses(mask, targets).mean()
         if options.noise_weight > 0:
-            clean = spectrum(torch.from_numpy(examples.clean).to(self._device))
-            penalty = penalty + options.noise_weight * noise_losses(mask, spectra, clean).mean()
+            penalty = penalty + options.noise_weight * noise_losses(mask, spectra, lesson.clean).mean()
         self._step(loss + penalty, number / (phase.n_epochs * options.updates_per_epoch))
         return {"loss": loss.item(), **figures}
+
+    def _lesson(self, number: int) -> Lesson:
+        """What an update learns from: that of the update as many epochs before, if the mixtures are heard again."""
+        epoch, k = divmod(number, self._options.updates_per_epoch)
+        heard = self._phase.first_update + epoch // self._options.hearings * self._options.updates_per_epoch + k
+        if heard not in self._kept:
+            if k == 0:
+                self._kept.clear()
+            examples = self._batch(heard)
+            noisy, targets = prepare_batch(examples, self._device, self._teacher)
+            clean = spectrum(torch.from_numpy(examples.clean).to(self._device))
+            self._kept[heard] = Lesson(noisy, clean, targets)
+        return self._kept[heard]
 
 
 def draw_unpruned(shape: FsenetShape, n_sequences: int, options: TrainingOptions, number: int) -> Tensor:

@@ -22,6 +22,7 @@ from evaluators.system import Context
 from evaluators.training.spectral_loss import noise_losses
 
 OPTIONS = TrainingOptions(epochs=3, gate_epochs=3, updates_per_epoch=2, batch_size=2, learning_rate=0.01)
+AGAIN = OPTIONS.model_copy(update={"hearings": 2})
 
 
 @dataclass(frozen=True)
@@ -44,16 +45,17 @@ class Interruption(Silent):
             raise KeyboardInterrupt
 
 
-def test_an_interrupted_training_gives_the_same_weights(tmp_path: Path) -> None:
+@pytest.mark.parametrize("options", [OPTIONS, AGAIN])
+def test_an_interrupted_training_gives_the_same_weights(tmp_path: Path, options: TrainingOptions) -> None:
     whole = Context(tmp_path / "whole")
-    expected = train_gates(train_dense(TINY, DATA, OPTIONS, whole), 0.25, DATA, OPTIONS, whole)
+    expected = train_gates(train_dense(TINY, DATA, options, whole), 0.25, DATA, options, whole)
     parts, cut = Context(tmp_path / "parts"), Context(tmp_path / "parts", Interruption())
     with pytest.raises(KeyboardInterrupt):
-        train_dense(TINY, DATA, OPTIONS, cut)
-    dense = train_dense(TINY, DATA, OPTIONS, parts)
+        train_dense(TINY, DATA, options, cut)
+    dense = train_dense(TINY, DATA, options, parts)
     with pytest.raises(KeyboardInterrupt):
-        train_gates(dense, 0.25, DATA, OPTIONS, cut)
-    found = train_gates(dense, 0.25, DATA, OPTIONS, parts)
+        train_gates(dense, 0.25, DATA, options, cut)
+    found = train_gates(dense, 0.25, DATA, options, parts)
     for name, value in expected.state_dict().items():
         torch.testing.assert_close(found.state_dict()[name], value, atol=0, rtol=0)
 
@@ -104,7 +106,9 @@ def test_a_training_that_diverges_is_told(tmp_path: Path) -> None:
         train_dense(TINY, DATA, wild, Context(tmp_path))
 
 
-def test_examples_are_heard_once() -> None:
+@pytest.mark.parametrize("hearings", [1, 2])
+def test_examples_are_made_once_for_all_their_hearings(hearings: int) -> None:
+    options = OPTIONS.model_copy(update={"hearings": hearings})
     heard: list[int] = []
 
     class Listening(Examples):
@@ -112,11 +116,14 @@ def test_examples_are_heard_once() -> None:
             heard.append(index)
             return super().example(index)
 
-    for phase in (Phase.dense(OPTIONS), Phase.gates(OPTIONS, 0.5)):
-        trainer = PhaseTrainer(initialized(TINY, 0), Listening(), OPTIONS, phase, "cpu")
-        for _ in range(3):
+    for phase in (Phase.dense(options), Phase.gates(options, 0.5)):
+        trainer = PhaseTrainer(initialized(TINY, 0), Listening(), options, phase, "cpu")
+        for _ in range(options.epochs):
             trainer.run_epoch()
-    np.testing.assert_array_equal(heard, np.arange(2 * 3 * 2 * 2))
+    examples_an_epoch = options.updates_per_epoch * options.batch_size
+    n_made = -(-options.epochs // hearings) * examples_an_epoch
+    first_of_gates = options.epochs * examples_an_epoch
+    np.testing.assert_array_equal(heard, [*range(n_made), *range(first_of_gates, first_of_gates + n_made)])
 
 
 def test_the_noise_loss_is_the_ratio_of_what_is_left() -> None:
