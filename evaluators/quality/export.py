@@ -14,7 +14,7 @@ from safetensors.numpy import save
 
 from evaluators.onnx_graph import ONNX_FILE, can_write_onnx
 from evaluators.quality.bit_strings import pack_integers
-from evaluators.quality.frontend import CENTRE_DB, FEATURE_SCALE, STEP_DB, features_of
+from evaluators.quality.frontend import CENTRE_DB, FEATURE_SCALE, QUIETEST_DB, STEP_DB, features_of
 from evaluators.quality.onnx_file import quality_onnx
 from evaluators.quality.rounded import RoundedLayer, RoundedNet, run_rounded
 from evaluators.quality.shape import FFT_SAMPLES, QualityShape
@@ -78,7 +78,10 @@ def _description(network: RoundedNet, shape: QualityShape) -> dict[str, Any]:
             "sample_rate_hz": SAMPLE_RATE_HZ,
             "fft_samples": FFT_SAMPLES,
             "window": "periodic Hann, divided by half its sum",
-            "levels": "10 log10 of the power in mel bands; (level - centre_db) / step_db rounded to 8 bits",
+            "levels": "10 log10 of the power in mel bands",
+            "features": "(level - mean - centre_db) / step_db rounded to 8 bits; mean: 10 log10 of the mean power of "
+            "all bands and frames of a window, at least quietest_db",
+            "quietest_db": QUIETEST_DB,
             "centre_db": CENTRE_DB,
             "step_db": STEP_DB,
             "feature_scale": FEATURE_SCALE,

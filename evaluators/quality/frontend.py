@@ -1,4 +1,4 @@
-"""What the network hears: log-mel energies in steps of 0.4 dB, as 8-bit integers."""
+"""What the network hears: log-mel energies in steps of 0.4 dB, as 8-bit integers, however loud a window is."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from torch import Tensor
 from evaluators.quality.shape import FFT_SAMPLES, QualityShape
 from evaluators.speech.sound import SAMPLE_RATE_HZ
 
-CENTRE_DB = -48.8
-"""Level of a band at which a feature is 0, relative to a full-scale sine; padding has it too."""
+CENTRE_DB = -6.0
+"""Level of a band at which a feature is 0, relative to the mean power of a window's bands; padding has it too."""
+QUIETEST_DB = -90.0
+"""The mean that a quieter window counts as having, relative to a full-scale sine, so that silence is heard as such."""
 STEP_DB = 0.4
 FEATURE_SCALE = 1 / 32
 """What the network multiplies features by; exact in floating point."""
@@ -25,8 +27,9 @@ _AT_ONCE = 64
 def features_of(waveforms: Sequence[NDArray[np.float32]] | NDArray[np.float32], shape: QualityShape) -> Tensor:
     """Log-mel energies of windows of speech.
 
-    A feature is (L - CENTRE_DB) / STEP_DB, rounded and limited to 8 bits, where L is the power of a mel band in dB.
-    Eight bits are a choice of ours: products with them are sums of integers, which come out the same in any order.
+    A feature is (L - M - CENTRE_DB) / STEP_DB, rounded and limited to 8 bits, where L is the power of a mel band in dB,
+    and M the mean power of all bands in all frames of the window: PESQ does not go by the level either. Eight bits are
+    a choice of ours: products with them are sums of integers, which come out the same in any order.
 
     Args:
         waveforms: Each of `shape.window_samples` samples at 16 kHz.
@@ -48,7 +51,8 @@ def _features(waveforms: Tensor, shape: QualityShape) -> Tensor:
     spectrum = torch.fft.rfft(frames * window) / (window.sum() / 2)
     power = spectrum.abs().square() @ torch.from_numpy(mel_filters(shape.n_bands)).T
     levels = 10 * power.clamp_min(_SMALLEST_POWER).log10()
-    features: Tensor = ((levels - CENTRE_DB) / STEP_DB).round().clamp(-128, 127)
+    mean = 10 * power.mean(dim=(1, 2), keepdim=True).clamp_min(_SMALLEST_POWER).log10()
+    features: Tensor = ((levels - mean.clamp_min(QUIETEST_DB) - CENTRE_DB) / STEP_DB).round().clamp(-128, 127)
     return features.to(torch.int8)
 
 

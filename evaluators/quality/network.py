@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import torch
@@ -29,6 +29,11 @@ class Rounding:
     widths: Widths
     steps: Sequence[float]
     slope: float
+
+    def of_weights(self, bits: int) -> Rounding:
+        """The same with weights of so many bits at most."""
+        weights = tuple(min(bits, chosen) for chosen in self.widths.weights)
+        return replace(self, widths=Widths(self.widths.maps, weights))
 
 
 class QualityNet(nn.Module):

@@ -28,9 +28,9 @@ from evaluators.training.schedule import mixed_seed
 
 N_VECTORS = 2
 """Windows that an export's test vectors are made of."""
-FINE_TUNING_VERSION = 4
+FINE_TUNING_VERSION = 5
 """To be raised whenever the same float network is fine-tuned to other weights."""
-VERSION = 1
+VERSION = 2
 """To be raised whenever the same options give other weights or other scores."""
 _OF_WIDTHS = frozenset({"fine_tuned_map_bits", "fine_tuned_weight_bits"})
 """Options that say what is fine-tuned, and not how."""
@@ -122,8 +122,10 @@ class Networks:
         start, rounding = start_of(self.float_network, recipe, calibration, self._options.surrogate_slope)
         if recipe.is_float:
             return start, rounding
+        # So few bits do not learn the examples by heart.
+        start.dropout = 0.0
         teacher = Teacher(self.float_network, self._options.distillation)
-        phase = Phase(self._options.fine_tuning_epochs, self._options.fine_tuning_rate, rounding, teacher)
+        phase = Phase(self._options.fine_tuning_epochs, self._options.fine_tuning_rate, rounding.of_weights(8), teacher)
         which = {"version": FINE_TUNING_VERSION, "maps": recipe.maps, "weights": recipe.weights}
         key = self._key(which, _OF_WIDTHS)
         return self._trained(start, phase, key, "fine-tuning", context), rounding

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from evaluators.quality.frontend import STEP_DB
 from evaluators.quality.network import QualityNet, Rounding
 from evaluators.quality.training_options import TrainingOptions
 from evaluators.training.checkpoints import Checkpoint, restore_training, training_state, under
@@ -150,7 +149,7 @@ class QualityTrainer:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(mixed_seed(self._options.seed, number + 1_000_000))
             heard = self._cropped(self._training.features[batch])
-            heard = varied(heard, self._options.level_shift_db, self._options.band_shift)
+            heard = varied(heard, self._options.band_shift)
             predicted = self.network(heard.to(self._device), self._phase.rounding)
         target, teacher = self._training.labels[batch], self._phase.teacher
         if teacher is not None:
@@ -175,21 +174,17 @@ class QualityTrainer:
         return predicted(self.network, self._validation.features, self._phase.rounding, self._device)
 
 
-def varied(features: Tensor, level_shift_db: float, band_shift: int) -> Tensor:
-    """Each example at another level and with another voice, neither of which its quality depends on.
+def varied(features: Tensor, band_shift: int) -> Tensor:
+    """Each example with another voice, which its quality does not depend on.
 
     Args:
         features: int8, shape (n, n_frames, n_bands).
-        level_shift_db: Largest change of level.
         band_shift: Bands that a spectrum is moved up or down at most; at the edges, the last band is repeated.
 
     Returns:
         Like `features`.
     """
     n, _, n_bands = features.shape
-    if (steps := round(level_shift_db / STEP_DB)) > 0:
-        shifts = torch.randint(-steps, steps + 1, (n, 1, 1))
-        features = (features + shifts).clamp(-128, 127).to(torch.int8)
     if band_shift > 0:
         read = torch.arange(n_bands) + torch.randint(-band_shift, band_shift + 1, (n, 1, 1))
         features = features.gather(2, read.clamp(0, n_bands - 1).expand_as(features))

@@ -19,12 +19,9 @@ class TrainingOptions(Options):
     distillation: float = Field(
         default=1.0, ge=0.0, le=1.0, description="weight of the float network's scores in what fine-tuning aims at"
     )
-    dropout: float = Field(default=0.1, ge=0.0, lt=1.0, description="share of pooled map values that training drops")
+    dropout: float = Field(default=0.1, ge=0.0, lt=1.0, description="of pooled map values, in floating point")
     crop_share: float = Field(
         default=0.75, gt=0.0, le=1.0, description="share of a window, cut out at random, that an update hears"
-    )
-    level_shift_db: float = Field(
-        default=8.0, ge=0.0, le=40.0, description="examples are made louder or quieter at random, up to so much"
     )
     band_shift: int = Field(
         default=1, ge=0, le=20, description="mel bands that a spectrum is moved up or down at random, at most"

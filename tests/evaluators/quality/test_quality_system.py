@@ -176,7 +176,7 @@ def test_training_lowers_the_loss_and_keeps_the_best_epoch() -> None:
     loud = torch.linspace(1, 4, 16)
     heard = (features(16).float() * 0.2 + 20 * loud[:, None, None]).round().clamp(-128, 127).to(torch.int8)
     data = Examples(heard, loud)
-    options = TrainingOptions(batch_size=4, dropout=0.0, patience=3, crop_share=0.8, level_shift_db=0.4, band_shift=1)
+    options = TrainingOptions(batch_size=4, dropout=0.0, patience=3, crop_share=0.8, band_shift=1)
     trainer = QualityTrainer(network().requires_grad_(True), data, data, options, Phase(30, 0.01), "cpu")
     losses, correlations = [], []
     while trainer.epochs_done < 30:
