@@ -49,19 +49,25 @@ def start_of(network: QualityNet, recipe: Widths, features: Tensor, slope: float
         x = levels(y, bits, steps[-1]) * steps[-1]
     rounding = Rounding(recipe, tuple(steps), slope)
     if 1 in recipe.maps:
-        _scale_scores(start, start(features[:N_EXAMPLES], rounding), network(features[:N_EXAMPLES]))
+        factor, offset = line_to(start(features[:N_EXAMPLES], rounding), network(features[:N_EXAMPLES]))
+        last = start.dense[-1]
+        last.weight.mul_(factor)  # type: ignore[operator]
+        last.bias.mul_(factor).add_(offset)  # type: ignore[operator]
     return start, rounding
 
 
-def _scale_scores(network: QualityNet, found: Tensor, wanted: Tensor) -> None:
-    """Lead the scores that a network finds to those wanted, both of shape (n,), by its last layer."""
-    last, deviations = network.layers[-1], found - found.mean()
+def line_to(found: Tensor, wanted: Tensor) -> tuple[float, float]:
+    """Factor and offset that lead scores to those wanted, both of shape (n,), with the least squares.
+
+    Scores that do not differ stay as they are.
+    """
+    x, y = found.double(), wanted.double()
+    deviations = x - x.mean()
     energy = deviations.square().sum()
-    if energy > 0:
-        factor = (deviations @ (wanted - wanted.mean())) / energy
-        assert last.bias is not None
-        last.weight.mul_(factor)
-        last.bias.sub_(found.mean()).mul_(factor).add_(wanted.mean())
+    if energy == 0:
+        return 1.0, 0.0
+    factor = (deviations @ (y - y.mean()) / energy).item()
+    return factor, (y.mean() - factor * x.mean()).item()
 
 
 @torch.no_grad()

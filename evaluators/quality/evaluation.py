@@ -1,4 +1,6 @@
-"""Scores by many widths at once: those that begin alike share their first layers."""
+"""Scores by many widths at once, on the scale of the network they are rounded from; those that begin alike share their
+first layers.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
+from evaluators.quality.calibration import line_to
 from evaluators.quality.rounded import Rounder, input_of, run_convolution, run_dense
 from evaluators.quality.widths import Widths
 
@@ -28,6 +31,24 @@ def scores_of(rounder: Rounder, wanted: Sequence[Widths], features: Tensor) -> M
     for start in range(0, len(features), CLIPS_AT_ONCE):
         _descend(rounder, different, 0, input_of(features[start : start + CLIPS_AT_ONCE]), parts)
     return {widths: torch.cat(found) for widths, found in parts.items()}
+
+
+def scale_scores(rounder: Rounder, wanted: Sequence[Widths], features: Tensor, scores: Tensor) -> None:
+    """Lead the scores by each of the widths back to those of the network before it was rounded.
+
+    Rounding weights to very few bits changes the scale of sums, and that of the scores with it.
+
+    Args:
+        rounder: Of the network.
+        wanted: Widths; what was scaled before stays as it is.
+        features: Of calibration examples, int8, shape (n, n_frames, n_bands).
+        scores: By the network before rounding, shape (n,).
+    """
+    missing = [widths for widths in dict.fromkeys(wanted) if not rounder.is_scaled(widths)]
+    for widths, found in scores_of(rounder, missing, features).items():
+        factor, offset = line_to(found, scores)
+        # Where scores fall as they should rise, no scale makes sense of them.
+        rounder.scale_scores(widths, *((factor, offset) if factor > 0 else (1.0, 0.0)))
 
 
 def _descend(rounder: Rounder, group: Sequence[Widths], k: int, x: Tensor, parts: dict[Widths, list[Tensor]]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,13 +11,14 @@ from torch import Tensor
 
 from evaluators.data import Split
 from evaluators.progress import Progress, Silent
-from evaluators.quality.calibration import map_steps, start_of
+from evaluators.quality.calibration import N_EXAMPLES, map_steps, start_of
+from evaluators.quality.evaluation import scale_scores
 from evaluators.quality.examples import LabelledData
 from evaluators.quality.frontend import features_of
 from evaluators.quality.network import QualityNet, Rounding
 from evaluators.quality.rounded import Rounder
 from evaluators.quality.shape import QualityShape
-from evaluators.quality.trainer import Examples, Phase, QualityTrainer, Teacher
+from evaluators.quality.trainer import Examples, Phase, QualityTrainer, Teacher, predicted
 from evaluators.quality.training_options import TrainingOptions
 from evaluators.quality.widths import Widths
 from evaluators.speech.sound import Samples
@@ -30,8 +31,10 @@ N_VECTORS = 2
 """Windows that an export's test vectors are made of."""
 FINE_TUNING_VERSION = 5
 """To be raised whenever the same float network is fine-tuned to other weights."""
+ROUNDING_VERSION = 2
+"""To be raised whenever the same weights are rounded to other scores."""
 VERSION = 2
-"""To be raised whenever the same options give other weights or other scores."""
+"""To be raised whenever the same options give other weights."""
 _OF_WIDTHS = frozenset({"fine_tuned_map_bits", "fine_tuned_weight_bits"})
 """Options that say what is fine-tuned, and not how."""
 _OF_FINE_TUNING = frozenset({"fine_tuning_epochs", "fine_tuning_rate", "distillation", "surrogate_slope"})
@@ -94,12 +97,15 @@ class Networks:
     def __init__(self, shape: QualityShape, data: PreparedData, options: TrainingOptions, context: Context) -> None:
         self._shape, self._data, self._options, self._context = shape, data, options, context
         self._rounders: dict[Widths, Rounder] = {}
+        self._scores: dict[Widths, Tensor] = {}
         phase = Phase(options.epochs, options.learning_rate)
         key = self._key("float", _OF_WIDTHS | _OF_FINE_TUNING)
         self.float_network = self._trained(_initialized(shape, data, options), phase, key, "training", context)
         # What is measured depends on every option, those of fine-tuning as well.
-        everything = {"training": options.model_dump(), "fine_tuning": FINE_TUNING_VERSION}
-        self.fingerprint = settings_hash({"version": VERSION, "data": data.fingerprint, "float": key, **everything})
+        versions = {"version": VERSION, "fine_tuning": FINE_TUNING_VERSION, "rounding": ROUNDING_VERSION}
+        self.fingerprint = settings_hash(
+            {**versions, "data": data.fingerprint, "float": key, "training": options.model_dump()}
+        )
 
     def rounder(self, recipe: Widths, progress: Progress = _UNSEEN) -> Rounder:
         """What rounds the network of a recipe, trained unless it is in the cache.
@@ -113,9 +119,20 @@ class Networks:
         """
         if recipe not in self._rounders:
             network, rounding = self._fine_tuned(recipe, replace(self._context, progress=progress))
-            steps = map_steps(network, rounding, self._data.splits["calibration"].features)
-            self._rounders[recipe] = Rounder(network, steps)
+            calibration = self._data.splits["calibration"].features
+            self._rounders[recipe] = Rounder(network, map_steps(network, rounding, calibration))
+            self._scores[recipe] = predicted(network, calibration[:N_EXAMPLES], rounding)
         return self._rounders[recipe]
+
+    def scaled_rounder(self, recipe: Widths, wanted: Sequence[Widths]) -> Rounder:
+        """The same, with the scores by some widths on the scale of those by the recipe.
+
+        Raises:
+            EvaluationError: If a training fails.
+        """
+        rounder = self.rounder(recipe)
+        scale_scores(rounder, wanted, self._data.splits["calibration"].features[:N_EXAMPLES], self._scores[recipe])
+        return rounder
 
     def _fine_tuned(self, recipe: Widths, context: Context) -> tuple[QualityNet, Rounding]:
         calibration = self._data.splits["calibration"].features

@@ -63,12 +63,21 @@ class Rounder:
 
     def __init__(self, network: QualityNet, steps: Mapping[str, Mapping[int, float]]) -> None:
         self._network, self._steps = network, steps
+        self._lines: dict[Widths, tuple[float, float]] = {}
         self._kept: dict[tuple[str, int, float], RoundedLayer] = {}
 
     @property
     def n_convolutions(self) -> int:
         """Of the network."""
         return len(self._network.convolutions)
+
+    def is_scaled(self, widths: Widths) -> bool:
+        """Whether the scores by these widths have a line."""
+        return widths in self._lines
+
+    def scale_scores(self, widths: Widths, factor: float, offset: float) -> None:
+        """From now on the last layer gives `factor * score + offset`."""
+        self._lines[widths] = (factor, offset)
 
     def layer(self, k: int, bits: int, input_step: float) -> RoundedLayer:
         """Layer number k with weights of so many bits, reading a map of that step."""
@@ -96,6 +105,9 @@ class Rounder:
         steps = [self.step(k, bits) for k, bits in enumerate(widths.maps)]
         read = [FEATURE_SCALE, *steps, *[1.0] * (len(widths.weights) - n - 1)]
         layers = [self.layer(k, bits, read[k]) for k, bits in enumerate(widths.weights)]
+        factor, offset = self._lines.get(widths, (1.0, 0.0))
+        last = layers[-1]
+        layers[-1] = last._replace(scale=last.scale * factor, bias=last.bias * factor + offset)
         return RoundedNet(tuple(layers[:n]), tuple(layers[n:]), widths.maps, tuple(steps))
 
 

@@ -148,7 +148,7 @@ class QualityPredictor:
         from evaluators.quality.export import export_quality
 
         widths = Widths.of(configuration, self._shape)
-        network = self._networks.rounder(recipe_of(widths, self._training)).rounded(widths)
+        network = self._networks.scaled_rounder(recipe_of(widths, self._training), [widths]).rounded(widths)
         export_quality(network, self._shape, self._data.examples, directory)
 
     @staticmethod
@@ -174,5 +174,5 @@ class QualityPredictor:
         with one_thread():
             found: dict[Widths, Tensor] = {}
             for recipe, members in groups.items():
-                found |= scores_of(self._networks.rounder(recipe), members, features)
+                found |= scores_of(self._networks.scaled_rounder(recipe, members), members, features)
         return [found[widths].numpy() for widths in wanted]

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from quality_cases import TINY, features, network
 
 from evaluators.quality.bit_strings import pack_integers, unpack_integers
-from evaluators.quality.calibration import map_steps, start_of, thresholds
-from evaluators.quality.evaluation import scores_of
+from evaluators.quality.calibration import line_to, map_steps, start_of, thresholds
+from evaluators.quality.evaluation import scale_scores, scores_of
 from evaluators.quality.network import QualityNet, Rounding
 from evaluators.quality.packed import PackedNet, is_packable
 from evaluators.quality.quantization import best_step, levels, quantize_weights, trained_map
@@ -182,3 +182,32 @@ def test_packed_integers_come_back(bits: int) -> None:
     packed = pack_integers(values, bits)
     assert packed.nbytes == -(-37 * bits // 8)
     assert unpack_integers(packed, bits, 37).tolist() == values.tolist()
+
+
+def test_a_line_by_hand() -> None:
+    # 1, 2, 3 should have been 0, 1, 5: 2.5 x - 3
+    assert line_to(torch.tensor([1.0, 2.0, 3.0]), torch.tensor([0.0, 1.0, 5.0])) == pytest.approx((2.5, -3.0))
+    assert line_to(torch.ones(3), torch.arange(3.0)) == (1.0, 0.0)
+
+
+def test_scores_by_few_bits_come_back_to_their_scale() -> None:
+    net, rounding = start_of(network(seed=1), FLOAT, features(6), 1.0)
+    rounder, heard = rounder_of(net, rounding), features(12, seed=1)
+    wanted = [Widths((8,) * 4, (8,) * 4 + (bits,) * 3) for bits in (1, 2, 8)]
+    whole = predicted(net, heard)
+    before = scores_of(rounder, wanted, heard)
+    scale_scores(rounder, wanted, heard, whole)
+    after = scores_of(rounder, wanted, heard)
+    for widths in wanted:
+        slope, offset = np.polyfit(before[widths].double().numpy(), whole.double().numpy(), 1)
+        torch.testing.assert_close(after[widths], (before[widths] * slope + offset).float(), atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(run_rounded(rounder.rounded(widths), heard), after[widths], atol=0, rtol=0)
+    assert (before[wanted[1]] - whole).abs().mean() > 10 * (after[wanted[1]] - whole).abs().mean()
+
+
+def test_scores_that_fall_as_they_should_rise_are_left_alone() -> None:
+    net, rounding = start_of(network(seed=1), FLOAT, features(6), 1.0)
+    rounder = rounder_of(net, rounding)
+    before = scores_of(rounder, [FLOAT], features(12))
+    scale_scores(rounder, [FLOAT], features(12), -before[FLOAT])
+    torch.testing.assert_close(scores_of(rounder, [FLOAT], features(12)), before, atol=0, rtol=0)
