@@ -18,7 +18,8 @@ class TeachingOptions(UpdateOptions):
     """Options of a training that may have a teacher."""
 
     teacher: AnyPath | None = Field(
-        default=None, description=".npz file with weights of the plain nsNet2, whose masks are learned too"
+        default=None,
+        description="weights of nsNet2 (.npz) or a folder that `nsnet2_exits` exported; its last masks are learned too",
     )
     teacher_weight: float = Field(
         default=0.5, ge=0.0, le=1.0, description="of the teacher's masks; the rest is that of the clean speech"

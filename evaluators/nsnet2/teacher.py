@@ -6,19 +6,17 @@ asked about any sound, also about what counts as noise in the background of reco
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from evaluators.enhancement.teaching_options import TeachingOptions
-from evaluators.errors import DataError
+from evaluators.nsnet2.exported import mask_of_exit
 from evaluators.nsnet2.network import NsNet2
-from evaluators.nsnet2.reference_weights import read_reference_weights
-from evaluators.nsnet2.shape import PRESETS
+from evaluators.nsnet2.shape import Exit
+from evaluators.nsnet2.trained import read_trained, weights_identity
 from evaluators.speech.stft import log_power
-from evaluators.storage import HASH_LENGTH
 
 
 @dataclass(frozen=True)
@@ -28,15 +26,17 @@ class Teacher:
     Attributes:
         weight: Of what it shows, from 0 to 1; the rest is that of the clean speech.
         network: In evaluation.
+        exit: Which of its exits shows that.
     """
 
     weight: float
     network: NsNet2
+    exit: Exit
 
     @torch.no_grad()
     def mask(self, spectra: Tensor) -> Tensor:
         """Its gains, shape (n_sequences, n_frames, n_bins), for complex spectra of that shape."""
-        return self.network.all_masks(log_power(spectra))["final"]
+        return mask_of_exit(self.network, self.exit, log_power(spectra))
 
 
 def teacher_of(options: TeachingOptions, device: str) -> Teacher | None:
@@ -47,10 +47,8 @@ def teacher_of(options: TeachingOptions, device: str) -> Teacher | None:
     """
     if options.teacher is None or options.teacher_weight == 0:
         return None
-    shape = PRESETS["paper"].without_exits()
-    network = NsNet2(shape)
-    network.load_state_dict(read_reference_weights(options.teacher, shape))
-    return Teacher(options.teacher_weight, network.to(device).eval())
+    trained = read_trained(options.teacher)
+    return Teacher(options.teacher_weight, trained.network.to(device), trained.exits[-1])
 
 
 def teacher_key(options: TeachingOptions) -> list[str | float]:
@@ -61,7 +59,4 @@ def teacher_key(options: TeachingOptions) -> list[str | float]:
     """
     if options.teacher is None or options.teacher_weight == 0:
         return []
-    if not options.teacher.is_file():
-        raise DataError("there is no such file", where=options.teacher, expected="nsNet2 weights as .npz")
-    digest = hashlib.sha256(options.teacher.read_bytes()).hexdigest()
-    return [digest[:HASH_LENGTH], options.teacher_weight]
+    return [weights_identity(options.teacher), options.teacher_weight]

@@ -10,6 +10,7 @@ import numpy as np
 
 from evaluators.data import SPLITS, Split
 from evaluators.errors import DataError
+from evaluators.nsnet2.trained import weights_identity
 from evaluators.quality.label_options import LabelOptions
 from evaluators.quality.label_store import (
     LabelledExample,
@@ -19,7 +20,7 @@ from evaluators.quality.label_store import (
     store_examples,
 )
 from evaluators.quality.signals import SIGNAL_VERSION, Signal, Signals
-from evaluators.quality.suppressors import SUPPRESSOR_VERSION, suppressors, weights_identity
+from evaluators.quality.suppressors import SUPPRESSOR_VERSION, suppressors
 from evaluators.speech.clip_scores import SCORING_VERSION
 from evaluators.speech.corpus import SpeechData, load_speech_data
 from evaluators.speech.evaluation_sets import MixedSet
@@ -172,7 +173,7 @@ def _key(options: LabelOptions, speech: SpeechData, split: Split) -> str:
             "split": split,
             "n": _n_examples(options, split),
             "degraded_share": options.degraded_share,
-            "suppressor": weights_identity(options.suppressor_weights),
+            "suppressor": weights_identity(options.suppressor_weights) if options.suppressor_weights else "",
         }
     )
 

@@ -6,7 +6,6 @@ depth that is drawn for every example: gentle ones leave noise, strong ones dama
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
@@ -15,14 +14,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from evaluators.errors import DataError
-from evaluators.nsnet2.exported import EXPORT_FILES, mask_of_exit, read_export
+from evaluators.nsnet2.exported import mask_of_exit
 from evaluators.nsnet2.network import NsNet2
-from evaluators.nsnet2.reference_weights import read_reference_weights
-from evaluators.nsnet2.shape import PRESETS, Exit
+from evaluators.nsnet2.shape import Exit
+from evaluators.nsnet2.trained import read_trained
 from evaluators.speech.sound import Samples
 from evaluators.speech.stft import log_power, spectrum, waveform
-from evaluators.storage import HASH_LENGTH
 
 SUPPRESSOR_VERSION = 1
 """To be raised whenever the same speech comes out otherwise; examples kept before are then ignored."""
@@ -93,28 +90,10 @@ def suppressors(weights: Path | None) -> Mapping[str, Suppressor]:
     found: dict[str, Suppressor] = {"spectral suppressor": SpectralSuppressor()}
     if weights is None:
         return found
-    if weights.is_dir():
-        exported = read_export(weights)
-        return found | {f"nsNet2 {exit_}": NetworkSuppressor(exported.network, exit_) for exit_ in exported.exits}
-    network = NsNet2(PRESETS["paper"])
-    network.load_state_dict(read_reference_weights(weights, network.shape))
-    return {**found, "nsNet2": NetworkSuppressor(network, "final")}
-
-
-def weights_identity(weights: Path | None) -> str:
-    """Of the weights' content, for caches; empty without weights.
-
-    Raises:
-        DataError: If there is no such file or folder.
-    """
-    if weights is None:
-        return ""
-    files = [weights / name for name in EXPORT_FILES] if weights.is_dir() else [weights]
-    missing = next((path for path in files if not path.is_file()), None)
-    if missing is not None:
-        wanted = "nsNet2 weights as .npz, or a folder with an export of nsnet2_exits"
-        raise DataError("there is no such file", where=missing, expected=wanted)
-    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:HASH_LENGTH]
+    trained = read_trained(weights)
+    if not weights.is_dir():
+        return {**found, "nsNet2": NetworkSuppressor(trained.network, "final")}
+    return found | {f"nsNet2 {exit_}": NetworkSuppressor(trained.network, exit_) for exit_ in trained.exits}
 
 
 def noise_power(power: Gains) -> Gains:

@@ -12,12 +12,12 @@ from evaluators.nsnet2.network import NsNet2
 from evaluators.nsnet2.preparation import PreparedNsNet2
 from evaluators.nsnet2.routes import Route
 from evaluators.nsnet2.shape import NsNet2Shape
+from evaluators.nsnet2.trained import weights_identity
 from evaluators.quality.signals import on_grid, snr_db
 from evaluators.quality.suppressors import (
     SpectralSuppressor,
     noise_power,
     suppressors,
-    weights_identity,
     wiener_gains,
 )
 from evaluators.speech.evaluation_sets import EvaluationClip

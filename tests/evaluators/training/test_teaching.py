@@ -15,11 +15,16 @@ from evaluators.errors import DataError
 from evaluators.fsenet.shape import FsenetShape
 from evaluators.fsenet.training import dense_key
 from evaluators.fsenet.training_options import TrainingOptions
+from evaluators.nsnet2.confidence import fit_head
+from evaluators.nsnet2.export import export_nsnet2
 from evaluators.nsnet2.network import NsNet2
+from evaluators.nsnet2.preparation import PreparedNsNet2
 from evaluators.nsnet2.reference_weights import read_reference_weights
-from evaluators.nsnet2.shape import PRESETS
+from evaluators.nsnet2.routes import Route
+from evaluators.nsnet2.shape import PRESETS, NsNet2Shape
 from evaluators.nsnet2.teacher import teacher_key, teacher_of
 from evaluators.speech.corpus import SpeechData
+from evaluators.speech.evaluation_sets import EvaluationClip
 from evaluators.speech.mixtures import Batch, MixedExamples
 from evaluators.speech.stft import log_power, spectrum
 from evaluators.training.spectral_loss import Targets, frame_losses, level_gains, prepare_batch
@@ -92,6 +97,23 @@ def test_the_teacher_is_the_network_of_its_weights(weights: Path) -> None:
     with torch.no_grad():
         expected = network.all_masks(log_power(spectra))["final"]
     torch.testing.assert_close(teacher.mask(spectra), expected)
+
+
+def test_an_export_teaches_by_its_last_exit(tmp_path: Path) -> None:
+    network = NsNet2(NsNet2Shape(7, 6, 9, ("fc1", "gru1"), True, 5)).eval()
+    heads = {exit_: fit_head([(torch.rand(50, 5), torch.rand(50))]) for exit_ in ("fc1", "gru1")}
+    route = Route((("fc1", 0.5), ("gru1", 0.5)), "final")
+    export_nsnet2(PreparedNsNet2(network, heads, ""), route, EvaluationClip("clip", NOISY[0], CLEAN[0]), tmp_path)
+    options = TeachingOptions(teacher=tmp_path)
+    teacher = teacher_of(options, "cpu")
+    assert teacher is not None
+    spectra = spectrum(torch.from_numpy(NOISY))
+    with torch.no_grad():
+        expected = network.all_masks(log_power(spectra))["final"]
+    torch.testing.assert_close(teacher.mask(spectra), expected)
+    before = teacher_key(options)
+    (tmp_path / "network.json").write_bytes((tmp_path / "network.json").read_bytes() + b"\n")
+    assert teacher_key(options) != before
 
 
 def test_content_and_weight_decide_and_not_where_the_file_lies(weights: Path, tmp_path: Path) -> None:
