@@ -1,6 +1,6 @@
 """The README's table of dynamic against static pruning on real recordings.
 
-    python -m benchmarks.fsenet_table [--ratios 0.25 0.5 0.75 0.9] [--json]
+    python -m benchmarks.fsenet_table [--ratios 0.25 0.5 0.75 0.9] [--set system.training.teacher=FOLDER ...] [--json]
 
 Data under TINYPARETO_DATA. Trains `studies/pruning_ratios_voicebank.yaml` unless the cache has it, and prints, all on
 the VoiceBank pairs, which nothing was trained or chosen on: noisy speech, the network trained densely, the network
@@ -40,9 +40,9 @@ LABELS: Mapping[Method, str] = {
 }
 
 
-def measure(ratios: Sequence[float]) -> Iterator[tuple[str, Mapping[str, float]]]:
+def measure(ratios: Sequence[float], assignments: Sequence[str]) -> Iterator[tuple[str, Mapping[str, float]]]:
     """Name and figures of every row."""
-    study = Study.from_yaml(STUDY)
+    study = Study.from_yaml(STUDY, assignments)
     study.system.prepare(Context(cache_root(), Display()))
     yield "noisy", _noisy(study)
     wanted = {
@@ -96,11 +96,12 @@ def _noisy(study: Study) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ratios", type=float, nargs="+", default=[0.25, 0.5, 0.75, 0.9])
+    parser.add_argument("--set", dest="assignments", action="append", default=[], help="change something of the study")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     if data_root() is None:
         parser.error("set TINYPARETO_DATA to the folder of the data")
-    table = [*measure(arguments.ratios), *QUOTED]
+    table = [*measure(arguments.ratios, arguments.assignments), *QUOTED]
     if arguments.json:
         print(json.dumps([{"network": name, **values} for name, values in table], indent=1))
         return
