@@ -54,14 +54,14 @@ class Lesson:
     """Examples as an update needs them.
 
     Attributes:
-        noisy: Complex spectra, shape (n_examples, n_frames, n_bins).
-        clean: Of the same shape.
-        targets: What a mask should make of the noisy ones.
+        spectra: Noisy, complex, shape (n_examples, n_frames, n_bins).
+        targets: What a mask should make of them.
+        clean: Speech, shape (n_examples, n_samples).
     """
 
-    noisy: Tensor
-    clean: Tensor
+    spectra: Tensor
     targets: Targets
+    clean: Tensor
 
 
 class PhaseTrainer(UpdateTrainer[ConvFsenet]):
@@ -93,8 +93,7 @@ class PhaseTrainer(UpdateTrainer[ConvFsenet]):
     def _update(self, number: int) -> dict[str, float]:
         options, phase = self._options, self._phase
         lesson = self._lesson(number)
-        spectra, targets = lesson.noisy, lesson.targets
-        x = features(spectra, self.network.shape.features)
+        x = features(lesson.spectra, self.network.shape.features)
         figures: dict[str, float] = {}
         penalty = torch.zeros(())
         if phase.target is None:
@@ -105,9 +104,10 @@ class PhaseTrainer(UpdateTrainer[ConvFsenet]):
             mask = gated.mask
             penalty = options.target_weight * (gated.kept - phase.target).square().mean()
             figures["kept"] = gated.kept.mean().item()
-        loss = frame_losses(mask, targets).mean()
+        loss = frame_losses(mask, lesson.targets).mean()
         if options.noise_weight > 0:
-            penalty = penalty + options.noise_weight * noise_losses(mask, spectra, lesson.clean).mean()
+            clean = spectrum(lesson.clean)
+            penalty = penalty + options.noise_weight * noise_losses(mask, lesson.spectra, clean).mean()
         self._step(loss + penalty, number / (phase.n_epochs * options.updates_per_epoch))
         return {"loss": loss.item(), **figures}
 
@@ -115,14 +115,16 @@ class PhaseTrainer(UpdateTrainer[ConvFsenet]):
         """What an update learns from: that of the update as many epochs before, if the mixtures are heard again."""
         epoch, k = divmod(number, self._options.updates_per_epoch)
         heard = self._phase.first_update + epoch // self._options.hearings * self._options.updates_per_epoch + k
-        if heard not in self._kept:
-            if k == 0:
-                self._kept.clear()
-            examples = self._batch(heard)
-            noisy, targets = prepare_batch(examples, self._device, self._teacher)
-            clean = spectrum(torch.from_numpy(examples.clean).to(self._device))
-            self._kept[heard] = Lesson(noisy, clean, targets)
-        return self._kept[heard]
+        if (kept := self._kept.get(heard)) is not None:
+            return kept
+        if k == 0:
+            self._kept.clear()
+        examples = self._batch(heard)
+        spectra, targets = prepare_batch(examples, self._device, self._teacher)
+        lesson = Lesson(spectra, targets, torch.from_numpy(examples.clean).to(self._device))
+        if self._options.hearings > 1:
+            self._kept[heard] = lesson
+        return lesson
 
 
 def draw_unpruned(shape: FsenetShape, n_sequences: int, options: TrainingOptions, number: int) -> Tensor:

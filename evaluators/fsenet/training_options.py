@@ -17,7 +17,7 @@ class TrainingOptions(TeachingOptions):
     epochs: int = Field(default=20, ge=1, description="of the dense network; times that a checkpoint is written")
     gate_epochs: int = Field(default=10, ge=1, description="of network and gates, from the dense network on")
     hearings: int = Field(
-        default=1, ge=1, description="epochs in a row that hear the same mixtures, made and taught once"
+        default=1, ge=1, description="epochs in a row that hear the same mixtures, which stay in memory"
     )
     learning_rate: float = Field(default=0.004, gt=0.0, description="peak of the learning rate, for the dense network")
     gate_learning_rate: float = Field(default=0.002, gt=0.0, description="the same for network and gates")

@@ -22,7 +22,7 @@ _CONFIDENCE = "confidence."
 
 
 @dataclass(frozen=True)
-class ExportedNsNet2:
+class TrainedNsNet2:
     """An export.
 
     Attributes:
@@ -34,7 +34,7 @@ class ExportedNsNet2:
     exits: Sequence[Exit]
 
 
-def read_export(directory: Path) -> ExportedNsNet2:
+def read_export(directory: Path) -> TrainedNsNet2:
     """The network of a folder that `export_nsnet2` wrote.
 
     Raises:
@@ -55,7 +55,7 @@ def read_export(directory: Path) -> ExportedNsNet2:
     if not exits or missing.unexpected_keys or needed:
         wrong = [*needed, *missing.unexpected_keys, "an exit"][0]
         raise DataError(f"the weights do not fit the network: {wrong}", where=directory, expected=wanted)
-    return ExportedNsNet2(network, exits)
+    return TrainedNsNet2(network, exits)
 
 
 def mask_of_exit(network: NsNet2, exit_: Exit, x: Tensor) -> Tensor:

@@ -6,14 +6,14 @@ import hashlib
 from pathlib import Path
 
 from evaluators.errors import DataError
-from evaluators.nsnet2.exported import EXPORT_FILES, ExportedNsNet2, read_export
+from evaluators.nsnet2.exported import EXPORT_FILES, TrainedNsNet2, read_export
 from evaluators.nsnet2.network import NsNet2
 from evaluators.nsnet2.reference_weights import read_reference_weights
 from evaluators.nsnet2.shape import PRESETS
 from evaluators.storage import HASH_LENGTH
 
 
-def read_trained(weights: Path) -> ExportedNsNet2:
+def read_trained(weights: Path) -> TrainedNsNet2:
     """The network, in evaluation, and its exits.
 
     Args:
@@ -26,7 +26,7 @@ def read_trained(weights: Path) -> ExportedNsNet2:
         return read_export(weights)
     network = NsNet2(PRESETS["paper"].without_exits())
     network.load_state_dict(read_reference_weights(weights, network.shape))
-    return ExportedNsNet2(network.eval(), ("final",))
+    return TrainedNsNet2(network.eval(), ("final",))
 
 
 def weights_identity(weights: Path) -> str:

@@ -1,6 +1,4 @@
-"""Scores by many widths at once, on the scale of the network they are rounded from; those that begin alike share their
-first layers.
-"""
+"""Scores by many widths at once, which share what they begin with, and the scale of the network before rounding."""
 
 from __future__ import annotations
 
@@ -44,11 +42,11 @@ def scale_scores(rounder: Rounder, wanted: Sequence[Widths], features: Tensor, s
         features: Of calibration examples, int8, shape (n, n_frames, n_bands).
         scores: By the network before rounding, shape (n,).
     """
-    missing = [widths for widths in dict.fromkeys(wanted) if not rounder.is_scaled(widths)]
+    missing = [widths for widths in dict.fromkeys(wanted) if not rounder.has_line(widths)]
     for widths, found in scores_of(rounder, missing, features).items():
         factor, offset = line_to(found, scores)
         # Where scores fall as they should rise, no scale makes sense of them.
-        rounder.scale_scores(widths, *((factor, offset) if factor > 0 else (1.0, 0.0)))
+        rounder.set_line(widths, *((factor, offset) if factor > 0 else (1.0, 0.0)))
 
 
 def _descend(rounder: Rounder, group: Sequence[Widths], k: int, x: Tensor, parts: dict[Widths, list[Tensor]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,20 @@ from evaluators.speech.sound import SAMPLE_RATE_HZ
 from evaluators.storage import write_atomically
 
 WEIGHTS_FILE, NETWORK_FILE, VECTORS_FILE = "weights.safetensors", "network.json", "test_vectors.safetensors"
+
+FRONT_END: Mapping[str, object] = {
+    "sample_rate_hz": SAMPLE_RATE_HZ,
+    "fft_samples": FFT_SAMPLES,
+    "window": "periodic Hann, divided by half its sum",
+    "levels": "10 log10 of the power in mel bands",
+    "mean": "10 log10 of the mean power of all bands and frames of a window, at least quietest_db",
+    "features": "(level - mean - centre_db) / step_db rounded to 8 bits",
+    "quietest_db": QUIETEST_DB,
+    "centre_db": CENTRE_DB,
+    "step_db": STEP_DB,
+    "feature_scale": FEATURE_SCALE,
+}
+"""What a network hears, as an export says it; one that says otherwise would be given other features."""
 
 
 def export_quality(network: RoundedNet, shape: QualityShape, waveforms: NDArray[np.float32], directory: Path) -> None:
@@ -74,18 +89,7 @@ def _description(network: RoundedNet, shape: QualityShape) -> dict[str, Any]:
     return {
         "score": "wide-band PESQ",
         "shape": asdict(shape),
-        "front_end": {
-            "sample_rate_hz": SAMPLE_RATE_HZ,
-            "fft_samples": FFT_SAMPLES,
-            "window": "periodic Hann, divided by half its sum",
-            "levels": "10 log10 of the power in mel bands",
-            "features": "(level - mean - centre_db) / step_db rounded to 8 bits; mean: 10 log10 of the mean power of "
-            "all bands and frames of a window, at least quietest_db",
-            "quietest_db": QUIETEST_DB,
-            "centre_db": CENTRE_DB,
-            "step_db": STEP_DB,
-            "feature_scale": FEATURE_SCALE,
-        },
+        "front_end": dict(FRONT_END),
         "layers": [{"name": layer.name, "bits": layer.bits, "shape": list(layer.weights.shape)} for layer in layers],
         "maps": [{"name": name, "bits": bits, "step": step} for name, bits, step in maps],
     }

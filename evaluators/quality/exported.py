@@ -15,7 +15,7 @@ from safetensors.numpy import load_file
 
 from evaluators.errors import DataError
 from evaluators.quality.bit_strings import unpack_integers
-from evaluators.quality.export import NETWORK_FILE, WEIGHTS_FILE
+from evaluators.quality.export import FRONT_END, NETWORK_FILE, WEIGHTS_FILE
 from evaluators.quality.frontend import features_of
 from evaluators.quality.packed import PackedNet, is_packable
 from evaluators.quality.rounded import RoundedLayer, RoundedNet, run_rounded
@@ -68,16 +68,19 @@ def load_export(directory: Path) -> QualityScorer:
     """The predictor in an exported folder.
 
     Raises:
-        DataError: If a file is missing or damaged.
+        DataError: If a file is missing or damaged, or the network hears other features than those of this version.
     """
     try:
         description = json.loads((directory / NETWORK_FILE).read_text(encoding="utf-8"))
         tensors = load_file(directory / WEIGHTS_FILE)
         shape = {**description["shape"], "channels": tuple(description["shape"]["channels"])}
-        return QualityScorer(_network(description, tensors), QualityShape(**shape))
+        network, front_end = _network(description, tensors), description["front_end"]
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         wanted = f"{NETWORK_FILE} and {WEIGHTS_FILE} of an exported quality predictor"
         raise DataError(f"cannot be read: {error!r}", where=directory, expected=wanted) from error
+    if front_end != FRONT_END:
+        raise DataError("was exported for another front end", where=directory, expected="a new export of the run")
+    return QualityScorer(network, QualityShape(**shape))
 
 
 def _network(description: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> RoundedNet:

@@ -39,6 +39,8 @@ _OF_WIDTHS = frozenset({"fine_tuned_map_bits", "fine_tuned_weight_bits"})
 """Options that say what is fine-tuned, and not how."""
 _OF_FINE_TUNING = frozenset({"fine_tuning_epochs", "fine_tuning_rate", "distillation", "surrogate_slope"})
 """Options that the network in floating point does not depend on."""
+_WEIGHT_BITS = 8
+"""Of weights that fine-tuning leaves alone: rounded to so many afterwards, they are what was trained with."""
 _UNSEEN = Silent()
 
 
@@ -142,7 +144,9 @@ class Networks:
         # So few bits do not learn the examples by heart.
         start.dropout = 0.0
         teacher = Teacher(self.float_network, self._options.distillation)
-        phase = Phase(self._options.fine_tuning_epochs, self._options.fine_tuning_rate, rounding.of_weights(8), teacher)
+        phase = Phase(
+            self._options.fine_tuning_epochs, self._options.fine_tuning_rate, rounding.of_weights(_WEIGHT_BITS), teacher
+        )
         which = {"version": FINE_TUNING_VERSION, "maps": recipe.maps, "weights": recipe.weights}
         key = self._key(which, _OF_WIDTHS)
         return self._trained(start, phase, key, "fine-tuning", context), rounding

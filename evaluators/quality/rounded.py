@@ -71,11 +71,11 @@ class Rounder:
         """Of the network."""
         return len(self._network.convolutions)
 
-    def is_scaled(self, widths: Widths) -> bool:
-        """Whether the scores by these widths have a line."""
+    def has_line(self, widths: Widths) -> bool:
+        """Whether a line leads the scores by these widths."""
         return widths in self._lines
 
-    def scale_scores(self, widths: Widths, factor: float, offset: float) -> None:
+    def set_line(self, widths: Widths, factor: float, offset: float) -> None:
         """From now on the last layer gives `factor * score + offset`."""
         self._lines[widths] = (factor, offset)
 
