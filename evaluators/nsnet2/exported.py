@@ -23,11 +23,11 @@ _CONFIDENCE = "confidence."
 
 @dataclass(frozen=True)
 class TrainedNsNet2:
-    """An export.
+    """A network that was trained before, and what of it may be asked.
 
     Attributes:
-        network: With the weights of the layers that the exported route runs; the others are not to be used.
-        exits: Of the route, in order.
+        network: In evaluation, with the weights of all layers that its exits need; others are not to be used.
+        exits: Those that may be asked, in order.
     """
 
     network: NsNet2

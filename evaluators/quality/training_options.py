@@ -19,9 +19,7 @@ class TrainingOptions(Options):
     distillation: float = Field(
         default=1.0, ge=0.0, le=1.0, description="weight of the float network's scores in what fine-tuning aims at"
     )
-    dropout: float = Field(
-        default=0.1, ge=0.0, lt=1.0, description="share of map values dropped in training; none in fine-tuning"
-    )
+    dropout: float = Field(default=0.1, ge=0.0, lt=1.0, description="of map values in training; none in fine-tuning")
     crop_share: float = Field(
         default=0.75, gt=0.0, le=1.0, description="share of a window, cut out at random, that an update hears"
     )

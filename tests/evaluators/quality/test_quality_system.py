@@ -172,6 +172,17 @@ def test_a_folder_that_holds_no_predictor_is_told(tmp_path: Path) -> None:
         load_export(tmp_path)
 
 
+def test_an_export_that_hears_other_features_is_told(prepared: QualityPredictor, tmp_path: Path) -> None:
+    prepared.export(uniform(8, 8), tmp_path)
+    load_export(tmp_path)
+    file = tmp_path / "network.json"
+    description = json.loads(file.read_text())
+    description["front_end"]["centre_db"] = -48.8
+    file.write_text(json.dumps(description))
+    with pytest.raises(DataError, match="another front end"):
+        load_export(tmp_path)
+
+
 def test_training_lowers_the_loss_and_keeps_the_best_epoch() -> None:
     loud = torch.linspace(1, 4, 16)
     heard = (features(16).float() * 0.2 + 20 * loud[:, None, None]).round().clamp(-128, 127).to(torch.int8)
