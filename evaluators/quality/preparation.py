@@ -29,7 +29,7 @@ from evaluators.training.schedule import mixed_seed
 
 N_VECTORS = 2
 """Windows that an export's test vectors are made of."""
-FINE_TUNING_VERSION = 5
+FINE_TUNING_VERSION = 6
 """To be raised whenever the same float network is fine-tuned to other weights."""
 ROUNDING_VERSION = 2
 """To be raised whenever the same weights are rounded to other scores."""

@@ -87,9 +87,6 @@ class Rounder:
             module = self._network.layers[k]
             assert module.bias is not None
             integers, scale = quantize_weights(module.weight, bits)
-            if integers.dim() == 4:
-                # Otherwise maps come out channels first, where pooling takes five times as long.
-                integers = integers.clone(memory_format=torch.channels_last)
             self._kept[key] = RoundedLayer(name, integers, scale * input_step, module.bias.detach(), bits)
         return self._kept[key]
 

@@ -16,7 +16,7 @@ from evaluators.quality.calibration import line_to, map_steps, start_of, thresho
 from evaluators.quality.evaluation import scale_scores, scores_of
 from evaluators.quality.network import QualityNet, Rounding
 from evaluators.quality.packed import PackedNet, is_packable
-from evaluators.quality.quantization import best_step, levels, quantize_weights, trained_map
+from evaluators.quality.quantization import best_step, levels, quantize_weights, trained_map, trained_weights_of
 from evaluators.quality.rounded import Rounder, input_of, run_convolution, run_rounded
 from evaluators.quality.trainer import predicted
 from evaluators.quality.widths import Widths
@@ -51,6 +51,21 @@ def test_weights_by_hand() -> None:
     integers, scale = quantize_weights(torch.tensor([[7.0, -3.0, 1.0, 0.0]]), 4)
     assert integers.tolist() == [[7, -3, 1, 0]]
     assert scale.tolist() == [1.0]
+
+
+@pytest.mark.parametrize("bits", [1, 4, 8])
+def test_rounded_weights_leave_maps_in_the_order_that_is_fast(bits: int) -> None:
+    net = network().requires_grad_(True)
+    x = input_of(features(2))
+    for layer in net.layers[: len(net.convolutions)]:
+        weights = layer.weight
+        for rounded in (quantize_weights(weights, bits).integers, trained_weights_of(weights, bits)):
+            y = torch.nn.functional.conv2d(x, rounded, padding=1)
+            assert y.is_contiguous(memory_format=torch.channels_last)
+        x = net.pooled(y, 0).detach()
+    trained_weights_of(weights, bits).sum().backward()  # type: ignore[no-untyped-call]
+    assert weights.grad is not None
+    assert (weights.grad == 1).all()
 
 
 @pytest.mark.parametrize("bits", range(1, 9))
