@@ -115,7 +115,7 @@ class _Binary(torch.autograd.Function):
 def _ordered_as(weights: Tensor, values: Tensor) -> Tensor:
     """Values in the shape of weights and in their order in memory.
 
-    The maps of a convolution go by that order, and where they come out channels first, pooling takes five times as long.
+    The maps of a convolution go by that order; where they come out channels first, pooling takes five times as long.
     """
     return torch.empty_like(weights).copy_(values.view_as(weights))
 
