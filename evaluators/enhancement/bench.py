@@ -20,6 +20,7 @@ from evaluators.system import Activity, Context, EvaluationSplit, Measurement
 if TYPE_CHECKING:
     from evaluators.enhancement.utterances import Utterance
     from evaluators.speech.corpus import SpeechData
+    from evaluators.speech.score_cache import ScoreCache
     from evaluators.speech.score_tables import ScoreTable
     from evaluators.speech.scoring import Scorer
 
@@ -44,6 +45,7 @@ class SpeechBench:
         self._dnsmos = options.dnsmos and resolved(options.dnsmos, folder)
         self._work = tuple(work)
         self._utterances: dict[Split, list[Utterance]] = {}
+        self._scores: ScoreCache | None = None
 
     @property
     def metrics(self) -> Mapping[str, Metric]:
@@ -66,6 +68,7 @@ class SpeechBench:
         self._cache = context.cache
         self._data: SpeechData = load_speech_data(self._data_options, context)
         self._utterances.clear()
+        self._scores = None
         return self._data
 
     @property
@@ -75,7 +78,7 @@ class SpeechBench:
 
     def __getstate__(self) -> dict[str, Any]:
         """What another machine needs to evaluate: not what it was trained on, nor what is quickly made again."""
-        state = {**self.__dict__, "_utterances": {}}
+        state = {**self.__dict__, "_utterances": {}, "_scores": None}
         if "_data" in state:
             state["_data"] = self._data.for_evaluation()
         return state
@@ -111,8 +114,10 @@ class SpeechBench:
         from evaluators.speech.scoring import Scorer
         from evaluators.training.threads import one_thread
 
-        kept = ScoreCache(self._cache / SCORES_FILE)
-        with one_thread(), Scorer(self._options.scores, kept, dnsmos=self._dnsmos) as scorer:
+        if self._scores is None:
+            # Read once: the file of a cache in long use takes longer to read than a candidate to measure.
+            self._scores = ScoreCache(self._cache / SCORES_FILE)
+        with one_thread(), Scorer(self._options.scores, self._scores, dnsmos=self._dnsmos) as scorer:
             yield scorer
 
     def measurement(self, table: ScoreTable, work: Mapping[str, float], activity: Activity) -> Measurement:

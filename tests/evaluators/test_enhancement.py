@@ -16,13 +16,14 @@ import torch
 from safetensors.numpy import load_file
 from torch import nn
 
-from evaluators.enhancement.bench import SpeechBench
+from evaluators.enhancement.bench import SCORES_FILE, SpeechBench
 from evaluators.enhancement.export import framing, write_network
 from evaluators.enhancement.illustration import given_sounds, shown_clips
 from evaluators.enhancement.options import EnhancerOptions
 from evaluators.enhancement.streaming import MaskStream, enhance_stream
 from evaluators.speech.clip_scores import Score
 from evaluators.speech.frames import N_BINS
+from evaluators.speech.score_cache import ScoreCache
 from evaluators.speech.score_tables import ScoreTable
 from evaluators.speech.signal_metrics import si_sdr_db
 from evaluators.speech.sound import Samples
@@ -62,6 +63,26 @@ def test_noisy_speech_takes_no_work(bench: SpeechBench) -> None:
     assert noisy.measurement.metrics == {"si_sdr_db": pytest.approx(expected, abs=1e-5), "mmacs_per_second": 0.0}
     assert noisy.costs["macs"] == 0
     assert set(noisy.measurement.metrics) == set(bench.metrics)
+
+
+def test_known_scores_are_read_once_and_what_others_add_is_seen(
+    bench: SpeechBench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = bench.noisy("test").measurement.metrics["si_sdr_db"]
+    kept = tmp_path / "cache" / SCORES_FILE
+    n_lines = len(kept.read_text().splitlines())
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("the file was read again")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ScoreCache, "__init__", refuse)
+        assert bench.noisy("test").measurement.metrics["si_sdr_db"] == first
+    lines = [json.loads(line) for line in kept.read_text().splitlines()]
+    assert len(lines) == n_lines
+    with kept.open("a") as file:
+        file.writelines(json.dumps([name, value + 1, reason]) + "\n" for name, value, reason in lines)
+    assert bench.noisy("test").measurement.metrics["si_sdr_db"] == pytest.approx(first + 1)
 
 
 def test_published_figures_are_of_test(bench: SpeechBench) -> None:
