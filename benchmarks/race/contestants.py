@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from benchmarks.race.problem import Ledger, RaceProblem
 from search.optimizers import Foretold, Observation, SearchProblem
 from search.optimizers.guided import GuidedOptions, GuidedSearch
-from spaces import Categorical, Continuous, Ordered
+from spaces import Categorical, Continuous, Ordered, Value
 
 Contestant = Callable[[Ledger, int], None]
 """Asks the ledger until it says `SpentError`; the second argument is the seed."""
@@ -45,7 +45,8 @@ def random_search(ledger: Ledger, seed: int) -> None:
 def sensitivity_list(ledger: Ledger, seed: int) -> None:
     """As quantization toolkits do it (AIMET, Vitis): measure every knob alone at every level, then walk down the list.
 
-    The least harmful setting comes first; every step takes one more setting of the list over and is evaluated.
+    The least harmful setting comes first; every step takes one more setting of the list over and is evaluated, unless
+    its knob is further from the default already.
     """
     space = ledger.problem.space
     best = dict(space.defaults)
@@ -55,10 +56,15 @@ def sensitivity_list(ledger: Ledger, seed: int) -> None:
     current = best
     for index in by_harm:
         name, level = alone[index]
-        if isinstance(level, int | float) and isinstance(current[name], int | float) and level > current[name]:  # type: ignore[operator]
-            continue  # a narrower setting is in place
+        if _distance(level, best[name]) < _distance(current[name], best[name]):
+            continue
         current = current | {name: level}
         ledger.evaluate([current])
+
+
+def _distance(level: Value, default: Value) -> float:
+    is_ordered = isinstance(level, int | float) and isinstance(default, int | float)
+    return abs(float(level) - float(default)) if is_ordered else 0.0
 
 
 def optuna_sampler(make: Callable[[int, RaceProblem], Any], ledger: Ledger, seed: int) -> None:
