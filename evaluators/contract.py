@@ -21,7 +21,7 @@ from evaluators.metrics import METRICS, Metric
 from evaluators.references import Reference
 from evaluators.system import Activity, Context, EvaluationSplit, Measurement
 from evaluators.workload_check import checked_workload, short
-from spaces import Configuration, KnobGroup, knob_group
+from spaces import Configuration, KnobGroup, check_conditions, knob_group
 
 REQUIRED = ("knobs", "evaluate")
 _MEASUREMENT = ("metrics", "activity", "standard_errors")
@@ -176,7 +176,9 @@ class CompleteSystem:
         if not isinstance(groups, Mapping) or not groups:
             raise self._error("knobs", f"must return a mapping from kinds to knobs, got {short(groups)}")
         try:
-            return {str(kind): knob_group(str(kind), knobs) for kind, knobs in groups.items()}
+            read = {str(kind): knob_group(str(kind), knobs) for kind, knobs in groups.items()}
+            check_conditions(read)
+            return read
         except TypeError as error:
             raise self._error("knobs", str(error)) from error
 

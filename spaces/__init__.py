@@ -3,7 +3,7 @@
 from spaces.configuration import Configuration, canonical, configuration_hash
 from spaces.document import Document
 from spaces.kinds import KINDS, Kind, kind_of
-from spaces.knobs import Choices, Interval, Knob, KnobGroup, knob_group
+from spaces.knobs import Choices, Condition, Interval, Knob, KnobGroup, check_conditions, knob_group
 from spaces.parameters import Categorical, Continuous, Ordered, Parameter, Value, parameter_of
 from spaces.problems import Problem, UserError, nearest, shown, unknown
 from spaces.rules import Rule, build_space
@@ -14,6 +14,7 @@ __all__ = [
     "KINDS",
     "Categorical",
     "Choices",
+    "Condition",
     "Configuration",
     "Continuous",
     "Document",
@@ -31,6 +32,7 @@ __all__ = [
     "Value",
     "build_space",
     "canonical",
+    "check_conditions",
     "configuration_hash",
     "kind_of",
     "knob_group",

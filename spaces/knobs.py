@@ -45,16 +45,31 @@ Domain = Interval | Choices
 
 
 @dataclass(frozen=True)
+class Condition:
+    """When a knob has any effect.
+
+    Attributes:
+        knob: Full name of another knob, with a list of choices and without a condition (`exits.placement`).
+        values: Those of its values with which this knob has an effect.
+    """
+
+    knob: str
+    values: tuple[Value, ...]
+
+
+@dataclass(frozen=True)
 class Knob:
     """One thing that a system lets a search control.
 
     Attributes:
         domain: The values the system can realize.
         default: The value it has where a study does not search it, e.g. full precision.
+        condition: When it has any effect; elsewhere searches leave it at its default. None: always.
     """
 
     domain: Domain
     default: Value
+    condition: Condition | None = None
 
 
 KnobGroup = Mapping[str, Knob]
@@ -92,3 +107,25 @@ def _knob(name: str, knob: Any) -> Knob:
         case Sequence() if knob and all(isinstance(v, int | float | str | bool) for v in knob):
             return Knob(Choices(tuple(knob)), knob[-1])
     raise TypeError(f"knob {name!r} must be a sequence of choices, Choices, Interval or Knob, got {knob!r}")
+
+
+def check_conditions(groups: Mapping[str, KnobGroup]) -> None:
+    """Check what the conditions of a system's knobs say of other knobs.
+
+    Args:
+        groups: Kind -> all knobs of that kind.
+
+    Raises:
+        TypeError: If one cannot be followed, with the knob's name.
+    """
+    knobs = {f"{kind}.{name}": knob for kind, group in groups.items() for name, knob in group.items()}
+    for name, knob in knobs.items():
+        if knob.condition is None:
+            continue
+        other, values = knobs.get(knob.condition.knob), knob.condition.values
+        if other is None:
+            raise TypeError(f"knob {name!r} depends on {knob.condition.knob!r}, which is no knob of the system")
+        if other.condition is not None or not isinstance(other.domain, Choices):
+            raise TypeError(f"knob {name!r} depends on {knob.condition.knob!r}: it must have choices and no condition")
+        if not values or not all(map(other.domain.contains, values)):
+            raise TypeError(f"knob {name!r} depends on {knob.condition.knob!r} being {values!r}; it is {other.domain}")

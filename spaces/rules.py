@@ -72,7 +72,13 @@ def build_space(
             parameter = _parameter(full, rule, knob)
             parameters.append(parameter)
             defaults[full] = _closest(parameter, knob.default)
-    return Space(tuple(parameters), defaults), []
+    conditions = {
+        f"{kind}.{name}": knob.condition
+        for kind, group in groups.items()
+        for name, knob in group.items()
+        if knob.condition is not None
+    }
+    return Space(tuple(parameters), defaults, conditions), []
 
 
 def _rule_problems(kind: str, rules: Sequence[Rule], groups: Mapping[str, KnobGroup]) -> Iterator[Problem]:

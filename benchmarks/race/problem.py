@@ -70,6 +70,8 @@ class Ledger:
             SpentError: If the limit is reached.
         """
         self._questions += len(configurations)
+        # What differs in knobs without effect is the same network, whoever asks.
+        configurations = [self.problem.space.settled(c) for c in configurations]
         keys = [canonical(c) for c in configurations]
         new = {key: c for key, c in zip(keys, configurations, strict=True) if key not in self._known}
         for key, observation in zip(new, self.problem.evaluate(list(new.values())), strict=True):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, cast, get_args
 
-from spaces import Choices, Configuration, Interval, Knob, KnobGroup
+from spaces import Choices, Condition, Configuration, Interval, Knob, KnobGroup
 
 Method = Literal["dynamic", "static_scores", "static_magnitudes", "dense_magnitudes"]
 """`dynamic`: gates choose frame by frame. Static: the same channels always, those with the largest mean score or the
@@ -38,10 +38,12 @@ class Pruning:
 
 def knobs(blocks: Sequence[str], targets: Sequence[float]) -> dict[str, KnobGroup]:
     """What can be searched of a network with these blocks, trained for these targets."""
+    # The dense network was trained for no target.
+    with_gates = Condition(METHOD, tuple(method for method in METHODS if method != "dense_magnitudes"))
     return {
         RATIOS: dict.fromkeys(blocks, Knob(Interval(0.0, LARGEST_RATIO), 0.0)),
         "pruning": {"method": Knob(Choices(METHODS), "dynamic")},
-        "router_targets": {"kept_share": Knob(Choices(tuple(targets)), targets[0])},
+        "router_targets": {"kept_share": Knob(Choices(tuple(targets)), targets[0], with_gates)},
     }
 
 

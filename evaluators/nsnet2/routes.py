@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from evaluators.nsnet2.shape import EARLY_EXITS, EXITS, EarlyExit, Exit
-from spaces import Choices, Configuration, Interval, Knob, KnobGroup
+from spaces import Choices, Condition, Configuration, Interval, Knob, KnobGroup
 
 PLACEMENT = "exits.placement"
 THRESHOLDS = "exit_thresholds"
@@ -38,10 +38,15 @@ class Route:
 
 def knobs(exits: Sequence[EarlyExit]) -> dict[str, KnobGroup]:
     """What can be searched of a network with these early exits."""
-    interval = Knob(Interval(0.0, 1.0), DEFAULT_THRESHOLD)
     choices = placements(exits)
     groups: dict[str, KnobGroup] = {"exits": {"placement": Knob(Choices(tuple(choices)), choices[-1])}}
-    return {**groups, THRESHOLDS: dict.fromkeys(exits, interval)} if exits else groups
+    return {**groups, THRESHOLDS: {exit_: _threshold(exit_, choices) for exit_ in exits}} if exits else groups
+
+
+def _threshold(exit_: EarlyExit, choices: Sequence[str]) -> Knob:
+    """An exit's threshold has an effect where the exit is there and others follow."""
+    early = tuple(placement for placement in choices if exit_ in placement.split("+")[:-1])
+    return Knob(Interval(0.0, 1.0), DEFAULT_THRESHOLD, Condition(PLACEMENT, early))
 
 
 def placements(exits: Sequence[EarlyExit]) -> list[str]:

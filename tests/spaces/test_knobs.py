@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from spaces import Choices, Interval, Knob, knob_group
+from spaces import Choices, Condition, Interval, Knob, check_conditions, knob_group
 
 
 @pytest.mark.parametrize(
@@ -64,3 +64,28 @@ def test_a_domain_says_what_is_allowed(domain: Choices | Interval, text: str) ->
 def test_booleans_texts_and_nan_are_no_bit_widths(value: Any) -> None:
     assert not Choices((1, 4)).contains(value)
     assert not Interval(0, 4).contains(value)
+
+
+@pytest.mark.parametrize(
+    ("condition", "told"),
+    [
+        (Condition("exits.none", ("gru",)), "'exits.none', which is no knob of the system"),
+        (Condition("thresholds.gru", (0.5,)), "must have choices and no condition"),
+        (Condition("thresholds.late", (0.5,)), "must have choices and no condition"),
+        (Condition("exits.placement", ("fc",)), r"being \('fc',\); it is gru, gru\+final"),
+        (Condition("exits.placement", ()), r"being \(\); it is gru, gru\+final"),
+    ],
+)
+def test_a_condition_that_cannot_be_followed_is_told(condition: Condition, told: str) -> None:
+    groups = {
+        "exits": {"placement": Knob(Choices(("gru", "gru+final")), "gru")},
+        "thresholds": {
+            "gru": Knob(Interval(0, 1), 0.5, condition),
+            "late": Knob(Interval(0, 1), 0.5),
+            "other": Knob(Interval(0, 1), 0.5, Condition("exits.placement", ("gru",))),
+        },
+    }
+    with pytest.raises(TypeError, match=f"knob 'thresholds.gru' depends on .*{told}"):
+        check_conditions(groups)
+    groups["thresholds"].pop("gru")
+    check_conditions(groups)

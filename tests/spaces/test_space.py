@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spaces import Categorical, Continuous, Ordered, Parameter, Space, canonical
+from spaces import Categorical, Condition, Continuous, Ordered, Parameter, Space, canonical
 
 
 @st.composite
@@ -28,7 +28,10 @@ def spaces(draw: st.DrawFn, with_continuous: bool = True) -> Space:
     kinds = draw(st.lists(st.sampled_from(["bit_widths", "mode"]), min_size=1, max_size=4))
     members = tuple(draw(parameters(f"{kind}.k{i}", with_continuous)) for i, kind in enumerate(kinds))
     defaults = {p.name: p.levels()[draw(st.integers(0, len(p.levels()) - 1))] for p in members}
-    return Space(members, defaults)
+    deciding = members[0]
+    values = draw(st.sets(st.sampled_from([*deciding.levels(), "another"]), min_size=1))
+    conditional = draw(st.sets(st.sampled_from(members[1:]))) if members[1:] and deciding.n_levels else set()
+    return Space(members, defaults, {p.name: Condition(deciding.name, tuple(values)) for p in conditional})
 
 
 @given(spaces(), st.integers(0, 2**32 - 1))
@@ -50,11 +53,14 @@ def test_size_counts_what_enumerate_yields(space: Space) -> None:
 
 
 @given(spaces(with_continuous=False))
-def test_neighbours_are_symmetric_and_differ_in_one_knob(space: Space) -> None:
+def test_neighbours_differ_in_one_knob_and_what_it_decides(space: Space) -> None:
     for configuration in space.enumerate():
         for neighbour in space.neighbours(configuration):
-            assert sum(neighbour[name] != configuration[name] for name in space.names) == 1
-            assert canonical(configuration) in {canonical(back) for back in space.neighbours(neighbour)}
+            differing = {name for name in space.names if neighbour[name] != configuration[name]}
+            assert len(differing - set(space.conditions)) == 1 or len(differing) == 1
+            assert space.settled(neighbour) == neighbour
+            if len(differing) == 1:
+                assert canonical(configuration) in {canonical(back) for back in space.neighbours(neighbour)}
 
 
 @given(spaces())
@@ -104,6 +110,35 @@ def test_only_knobs_with_a_choice_are_searched() -> None:
     assert [p.name for p in space.searched] == ["bit_widths.a", "bit_widths.b", "mode.m"]
     assert space.size == 3 * 2 * 1 * 2
     assert space.parameter("bit_widths.b") == Ordered("bit_widths.b", (4, 8))
+
+
+@given(spaces(), st.integers(0, 2**32 - 1))
+def test_what_is_made_is_settled(space: Space, seed: int) -> None:
+    configuration = space.sample(np.random.default_rng(seed))
+    assert space.settled(configuration) == configuration
+    assert all(space.settled(baseline) == baseline for _, baseline in space.homogeneous())
+
+
+def test_knobs_without_effect_are_not_searched_there() -> None:
+    # a: one of two exits; only the second has a threshold
+    exits, threshold = Categorical("exits.placement", ("gru", "gru+final")), Ordered("exit_thresholds.gru", (1, 2, 3))
+    conditions = {threshold.name: Condition(exits.name, ("gru+final",))}
+    space = Space((exits, threshold), {exits.name: "gru", threshold.name: 2}, conditions)
+    assert space.size == 4
+    assert [tuple(c.values()) for c in space.enumerate()] == [("gru", 2), *(("gru+final", n) for n in (1, 2, 3))]
+    assert tuple(space.decode(np.array([0.0, 0.0])).values()) == ("gru", 2)
+    assert [tuple(c.values()) for c in space.neighbours(space.defaults)] == [("gru+final", 2)]
+
+    never = Space((Categorical(exits.name, ("gru",)), threshold), space.defaults, conditions)
+    assert (never.searched, never.size) == ((), 1)
+    assert list(never.enumerate()) == [space.defaults]
+
+
+def test_an_interval_that_never_has_an_effect_leaves_the_space_countable() -> None:
+    exits, threshold = Categorical("exits.placement", ("gru",)), Continuous("exit_thresholds.gru", 0.0, 1.0)
+    defaults = {exits.name: "gru", threshold.name: 0.5}
+    space = Space((exits, threshold), defaults, {threshold.name: Condition(exits.name, ("gru+final",))})
+    assert (space.size, list(space.enumerate())) == (1, [defaults])
 
 
 def test_the_last_knob_runs_fastest() -> None:

@@ -39,15 +39,36 @@ class Encoding:
         """Number of searched knobs."""
         return len(self.upper)
 
+    @property
+    def n_axes(self) -> int:
+        """Directions that settings can differ in: one for each knob, of labels one less than there are."""
+        return int(np.where(self.is_label, self.upper, 1).sum())
+
     def codes(self, configurations: Sequence[Configuration]) -> Codes:
         """Codes of configurations, shape (n_configurations, n_knobs)."""
         rows = [self.space.encode(c) for c in configurations]
         return np.array(rows, dtype=np.float64).reshape(len(rows), self.n_knobs)
 
     def rounded(self, codes: Codes) -> Codes:
-        """The nearest codes that a configuration can have."""
+        """The nearest codes that a configuration can have; knobs without effect are at their default."""
         steps = np.where(self.is_real, CONTINUOUS_STEPS, 1.0)
-        return np.asarray(np.clip(np.round(codes * steps) / steps, 0.0, self.upper))
+        rounded = np.clip(np.round(codes * steps) / steps, 0.0, self.upper)
+        for knob, other, is_met, default in self._conditions:
+            rounded[..., knob] = np.where(is_met[rounded[..., other].astype(np.intp)], rounded[..., knob], default)
+        return np.asarray(rounded)
+
+    @cached_property
+    def _conditions(self) -> list[tuple[int, int, NDArray[np.bool_], float]]:
+        """Knob, the other one that decides whether it has an effect, at which codes it has, and the knob's default."""
+        searched = {parameter.name: k for k, parameter in enumerate(self.space.searched)}
+        found = []
+        for name, condition in self.space.conditions.items():
+            # A knob that is not searched has decided once and for all.
+            if name in searched and condition.knob in searched:
+                knob, other = searched[name], searched[condition.knob]
+                is_met = np.array([v in condition.values for v in self.space.searched[other].levels()], dtype=bool)
+                found.append((knob, other, is_met, self.space.searched[knob].encode(self.space.defaults[name])))
+        return found
 
     def keys(self, codes: Codes) -> list[bytes]:
         """One hashable key a row."""

@@ -155,7 +155,7 @@ class GuidedSearch:
         if self._is_exact.any():
             rows = one_at_a_time(encoding, self._rng)
         else:
-            rows = spread_out(encoding, min(max(2 * encoding.n_knobs, 10), 40), self._rng)
+            rows = spread_out(encoding, min(max(2 * encoding.n_axes, 10), 40), self._rng)
         return rows if self._options.start is None else rows[: self._options.start]
 
     def _from_start(self, n: int) -> list[Configuration]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import pytest
 
 from search.optimizers import OPTIMIZERS, Observation, Optimizer, SearchProblem
 from search.pareto import hypervolume
-from spaces import Categorical, Configuration, Continuous, Ordered, Parameter, Space, canonical
+from spaces import Categorical, Condition, Configuration, Continuous, Ordered, Parameter, Space, canonical
 
 NAMES = sorted(OPTIMIZERS)
 GUIDED = [name for name in NAMES if name not in ("random", "exhaustive")]
@@ -58,6 +58,17 @@ def mixed_space() -> Space:
 
 def tiny_space() -> Space:
     return space_of(Ordered("bits.a", (2, 4, 8)), Categorical("mode.m", ("fast", "small")), Ordered("bits.b", (1, 2)))
+
+
+def conditional_space() -> Space:
+    """Only one of the modes has a ratio, and only the other one the bits."""
+    mixed = mixed_space()
+    conditions = {"ratio.r": Condition("mode.m", ("tiny",)), "bits.b": Condition("mode.m", ("fast", "small"))}
+    return replace(mixed, conditions=conditions)
+
+
+def tiny_conditional_space() -> Space:
+    return replace(tiny_space(), conditions={"bits.b": Condition("mode.m", ("small",))})
 
 
 def values(space: Space, configuration: Configuration, n_objectives: int) -> tuple[float, ...]:
@@ -115,7 +126,12 @@ def baselines_of(space: Space) -> list[Configuration]:
     return [configuration for _, configuration in space.homogeneous()]
 
 
-SPACES = {"ordered": ordered_space(), "mixed": mixed_space(), "tiny": tiny_space()}
+SPACES = {
+    "ordered": ordered_space(),
+    "mixed": mixed_space(),
+    "conditional": conditional_space(),
+    "tiny": tiny_space(),
+}
 CASES = [(name, kind) for name in NAMES for kind in SPACES if name != "exhaustive" or SPACES[kind].size is not None]
 
 
@@ -126,12 +142,12 @@ def test_nothing_is_asked_twice_and_nothing_outside_the_space(name: str, kind: s
     course = search(make(name, SearchProblem(space, 2)), judge(space), batches(name, len(baselines)), baselines)
     keys = [canonical(c) for c in baselines] + course.keys()
     assert len(set(keys)) == len(keys)
-    assert all(space.contains(c) for batch in course.asked for c in batch)
+    assert all(space.contains(c) and space.settled(c) == c for batch in course.asked for c in batch)
 
 
+@pytest.mark.parametrize("space", [tiny_space(), tiny_conditional_space()], ids=["free", "conditional"])
 @pytest.mark.parametrize("name", NAMES)
-def test_a_small_space_is_searched_to_the_end_and_then_nothing_is_asked(name: str) -> None:
-    space = tiny_space()
+def test_a_small_space_is_searched_to_the_end_and_then_nothing_is_asked(name: str, space: Space) -> None:
     optimizer = make(name, SearchProblem(space, 2))
     baselines = baselines_of(space)
     course = search(optimizer, judge(space), [5] * 4, baselines)

@@ -13,7 +13,7 @@ from search.optimizers.guided.improvement import Improvement, Spread
 from search.optimizers.guided.surrogate import Surrogate
 from search.optimizers.guided.transforms import Transform
 from search.pareto import hypervolume
-from spaces import Categorical, Configuration, Continuous, Ordered, Space
+from spaces import Categorical, Condition, Configuration, Continuous, Ordered, Space
 
 KNOBS = (
     Ordered("bits.a", (2, 4, 8)),
@@ -91,6 +91,22 @@ def test_improvement_is_the_hypervolume_that_a_point_adds(n_objectives: int) -> 
         before = hypervolume(front, corner)
         added = [hypervolume(np.concatenate([front, point[None]]), corner) - before for point in points]
         assert found == pytest.approx(np.array(added), abs=1e-12)
+
+
+def test_rounded_codes_are_those_of_a_configuration() -> None:
+    mode, fixed = Categorical("mode.m", ("a", "b", "c")), Ordered("mode.fixed", (1,))
+    knobs = (mode, fixed, Continuous("ratio.r", 0.0, 2.0), Ordered("bits.b", (2, 4, 8)))
+    conditions = {"ratio.r": Condition("mode.m", ("b",)), "bits.b": Condition("mode.m", ("a", "c"))}
+    defaults = {"mode.m": "a", "mode.fixed": 1, "ratio.r": 0.5, "bits.b": 8}
+    encoding = Encoding(Space(knobs, defaults, conditions))
+    codes = np.random.default_rng(0).random((50, 3)) * (encoding.upper + 1) - 0.5
+    rounded = encoding.rounded(codes)
+    configurations = [encoding.space.decode(row) for row in rounded]
+    np.testing.assert_allclose(encoding.codes(configurations), rounded, atol=1e-12)
+    assert {c["ratio.r"] for c in configurations if c["mode.m"] != "b"} == {0.5}
+    assert {c["bits.b"] for c in configurations if c["mode.m"] == "b"} == {8}
+    # Two labels beside the first, an interval and a list.
+    assert encoding.n_axes == 4
 
 
 def test_distinct_rows_are_kept_in_order(encoding: Encoding) -> None:
