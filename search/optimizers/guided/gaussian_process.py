@@ -120,6 +120,7 @@ class GaussianProcess:
     def __init__(self, encoding: Encoding, codes: Codes, targets: Floats, hyper: Hyperparameters) -> None:
         self._encoding = encoding
         self._hyper = hyper
+        self._codes, self._targets = codes, targets
         self._axes, self._features = self._embedded(codes)
         covariance = self._kernel(self._axes, self._features)
         noise = np.exp(hyper.log_noise)
@@ -138,7 +139,7 @@ class GaussianProcess:
         """Posterior mean, shape (n,)."""
         axes, features = self._embedded(codes)
         # What single knobs do needs no covariances: features times their weights.
-        return np.asarray(self._joint(axes) @ self._alpha + features @ self._slopes)
+        return np.asarray(self._joint(axes, self._axes) @ self._alpha + features @ self._slopes)
 
     def mean_and_deviation(self, codes: Codes) -> tuple[Floats, Floats]:
         """Posterior mean and standard deviation without the noise, shape (n,) each."""
@@ -149,18 +150,39 @@ class GaussianProcess:
         prior = np.exp(self._hyper.log_joint) + self._prior_additive * (features**2).sum(axis=1)
         return np.asarray(cross @ self._alpha), np.sqrt(np.maximum(prior - (solved**2).sum(axis=0), 1e-6))
 
+    def covariance(self, codes: Codes) -> Floats:
+        """Posterior covariance of some points without the noise, shape (n, n)."""
+        axes, features = self._embedded(codes)
+        cross = self._kernel(axes, features)
+        solved = solve_triangular(self._factor, cross.T, lower=True, check_finite=False)
+        return np.asarray(self._covariance((axes, features), (axes, features)) - solved.T @ solved)
+
+    def believing(self, codes: Codes) -> GaussianProcess:
+        """The same as if some points had been measured, and were as predicted."""
+        known = np.concatenate([self._codes, codes])
+        return GaussianProcess(self._encoding, known, np.r_[self._targets, self.mean(codes)], self._hyper)
+
+    @property
+    def noise(self) -> float:
+        """Variance of the noise."""
+        return float(np.exp(self._hyper.log_noise))
+
     def _embedded(self, codes: Codes) -> tuple[Floats, Floats]:
         axes, owners = self._encoding.axes(codes)
         return axes * np.exp(-self._hyper.log_lengths)[owners], self._encoding.additive(codes)
 
     def _kernel(self, axes: Floats, features: Floats) -> Floats:
         """Covariance with the data, shape (n_rows, n_data)."""
-        scale = np.exp(self._hyper.log_additive) / max(self._encoding.n_knobs, 1)
-        return np.asarray(self._joint(axes) + scale * (features @ self._features.T))
+        return self._covariance((axes, features), (self._axes, self._features))
 
-    def _joint(self, axes: Floats) -> Floats:
-        """The part that is no sum over knobs, shape (n_rows, n_data)."""
-        squared = (axes**2).sum(axis=1)[:, None] + (self._axes**2).sum(axis=1)[None, :] - 2 * axes @ self._axes.T
+    def _covariance(self, rows: tuple[Floats, Floats], columns: tuple[Floats, Floats]) -> Floats:
+        """Prior covariance of two sets of points, each embedded."""
+        scale = np.exp(self._hyper.log_additive) / max(self._encoding.n_knobs, 1)
+        return np.asarray(self._joint(rows[0], columns[0]) + scale * (rows[1] @ columns[1].T))
+
+    def _joint(self, axes: Floats, others: Floats) -> Floats:
+        """The part that is no sum over knobs, shape (n_rows, n_others)."""
+        squared = (axes**2).sum(axis=1)[:, None] + (others**2).sum(axis=1)[None, :] - 2 * axes @ others.T
         np.maximum(squared, 0.0, out=squared)
         r = np.sqrt(5.0 * squared)
         shape = 1.0 + r + (5.0 / 3.0) * squared

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from search.optimizers.guided.encoding import Codes
 from search.optimizers.guided.feasibility import Feasibility
 from search.optimizers.guided.improvement import Improvement, Spread
 from search.optimizers.guided.known_costs import KnownCosts
-from search.optimizers.guided.surrogate import Belief
+from search.optimizers.guided.surrogate import Belief, JointBelief
 from search.pareto import hypervolume
 
 Floats = NDArray[np.float64]
@@ -45,6 +46,8 @@ class Judge:
         self._corner = corner_of(data)
         if len(pending) and self._has_front:
             self._front = np.concatenate([self._front, self.means(pending)])
+            if not self._is_exact.any():
+                self._beliefs = {j: replace(b, process=b.process.believing(pending)) for j, b in beliefs.items()}
         self._improvement = Improvement(self._front, self._corner)
         self.hypervolume = hypervolume(self._front, self._corner)
 
@@ -87,9 +90,12 @@ class Judge:
     def greedy(self, codes: Codes) -> Greedy:
         """Chooses among candidates one by one."""
         spreads, violations = self._spreads(codes, is_screening=False)
+        # Where a cost is exact, candidates differ in it, and no two of them are worth the same.
+        is_joint = not self._is_exact.any()
+        joint = {j: JointBelief(belief, codes) for j, belief in self._beliefs.items() if is_joint}
         chance = self._feasibility(codes)
         front = self._front if self._has_front else None
-        return Greedy(spreads, violations, chance, self.means(codes), front, self._corner)
+        return Greedy(spreads, joint, violations, chance, self.means(codes), front, self._corner)
 
     def _spreads(self, codes: Codes, is_screening: bool) -> tuple[list[Spread], Floats]:
         violations = np.zeros(len(codes))
@@ -109,6 +115,8 @@ class Greedy:
 
     Args:
         spreads: Values of the candidates.
+        joint: What is believed of them together, for each objective of which a candidate that is taken tells about the
+            others.
         violations: Of constraints on costs, shape (n,).
         chance: Probability to keep to the others, shape (n,).
         means: Predicted values, shape (n, n_objectives).
@@ -119,12 +127,14 @@ class Greedy:
     def __init__(
         self,
         spreads: list[Spread],
+        joint: Mapping[int, JointBelief],
         violations: Floats,
         chance: Floats,
         means: Floats,
         front: Floats | None,
         corner: Floats,
     ) -> None:
+        self._joint = joint
         self._spreads, self._violations, self._chance, self._means = spreads, violations, chance, means
         self._front, self._corner = front, corner
         self._is_left = np.ones(len(means), dtype=bool)
@@ -140,6 +150,9 @@ class Greedy:
         """Take a candidate out; it counts as found unless it was known before."""
         self._is_left[place] = False
         if is_found and self._front is not None:
+            for j, belief in self._joint.items():
+                belief.take(place)
+                self._spreads[j] = belief.spread()
             self._front = np.concatenate([self._front, self._means[place : place + 1]])
 
 

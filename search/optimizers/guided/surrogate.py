@@ -25,6 +25,7 @@ REFIT_GROWTH = 1.5
 """Hyperparameters are fitted again when there are so many times more observations."""
 NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(7)
 WEIGHTS = WEIGHTS / WEIGHTS.sum()
+LEAST_VARIANCE = 1e-6
 LEAST_ADDITIVE = 0.3
 """Variance, in units of the target's, that single knobs are granted beside damages. A fit to what the damages leave of
 the data they were fitted to finds next to none, and settings that damages call harmful would never be tried."""
@@ -61,6 +62,31 @@ class Belief:
 
     def _centre(self, codes: Codes) -> Floats:
         return np.zeros(len(codes)) if self.damage is None else self.damage.predict(codes)
+
+
+class JointBelief:
+    """What is believed of several candidates together, of which some will soon be measured.
+
+    Args:
+        belief: Of one objective.
+        codes: Of the candidates.
+    """
+
+    def __init__(self, belief: Belief, codes: Codes) -> None:
+        self._transform, self._noise = belief.transform, belief.process.noise
+        self._mean, _ = belief.standardized(codes)
+        self._covariance = belief.process.covariance(codes)
+
+    def spread(self) -> Spread:
+        """The values with their uncertainty."""
+        deviation = np.sqrt(np.maximum(np.diag(self._covariance), LEAST_VARIANCE))
+        values = self._transform.inverse(self._mean[:, None] + deviation[:, None] * NODES[None, :])
+        return Spread(values, WEIGHTS)
+
+    def take(self, place: int) -> None:
+        """One of them will be measured: as if it turned out as predicted, it leaves less open about the others."""
+        column = self._covariance[:, place]
+        self._covariance -= np.outer(column, column) / (max(column[place], LEAST_VARIANCE) + self._noise)
 
 
 class Surrogate:

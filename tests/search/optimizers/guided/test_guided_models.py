@@ -10,7 +10,7 @@ from search.optimizers.guided.damage import DamageScale, _State, fit_damage
 from search.optimizers.guided.encoding import Encoding
 from search.optimizers.guided.gaussian_process import GaussianProcess, Hyperparameters
 from search.optimizers.guided.improvement import Improvement, Spread
-from search.optimizers.guided.surrogate import Surrogate
+from search.optimizers.guided.surrogate import Belief, JointBelief, Surrogate
 from search.optimizers.guided.transforms import Transform
 from search.pareto import hypervolume
 from spaces import Categorical, Condition, Configuration, Continuous, Ordered, Space
@@ -91,6 +91,34 @@ def test_improvement_is_the_hypervolume_that_a_point_adds(n_objectives: int) -> 
         before = hypervolume(front, corner)
         added = [hypervolume(np.concatenate([front, point[None]]), corner) - before for point in points]
         assert found == pytest.approx(np.array(added), abs=1e-12)
+
+
+def test_covariances_are_those_that_deviations_come_from(encoding: Encoding) -> None:
+    codes, targets = drawn(encoding, 15), np.random.default_rng(1).normal(size=15)
+    process = GaussianProcess(encoding, codes, targets, Hyperparameters.default(encoding.n_knobs))
+    more = drawn(encoding, 30)[15:]
+    covariance = process.covariance(more)
+    np.testing.assert_allclose(np.sqrt(np.diag(covariance)), process.mean_and_deviation(more)[1], rtol=1e-4)
+    np.testing.assert_allclose(covariance, covariance.T, atol=1e-12)
+
+
+def test_what_is_taken_leaves_as_much_open_as_a_fit_to_it_would(encoding: Encoding) -> None:
+    codes = drawn(encoding, 40)
+    known, candidates = codes[:20], codes[20:]
+    targets = np.random.default_rng(2).normal(size=20)
+    hyper = Hyperparameters.default(encoding.n_knobs)
+    process = GaussianProcess(encoding, known, targets, hyper)
+    transform = Transform.fitted(targets, is_log=False)
+    joint = JointBelief(Belief(transform, None, process), candidates)
+    for place in (3, 7, 3):
+        joint.take(place)
+    # The second way: as if they had been measured, as predicted.
+    taken = candidates[[3, 7, 3]]
+    refitted = GaussianProcess(encoding, np.concatenate([known, taken]), np.r_[targets, process.mean(taken)], hyper)
+    expected = Belief(transform, None, refitted).spread(candidates)
+    np.testing.assert_allclose(joint.spread().values, expected.values, atol=2e-3)
+    believing = Belief(transform, None, process.believing(taken)).spread(candidates)
+    np.testing.assert_allclose(believing.values, expected.values, atol=1e-6)
 
 
 def test_rounded_codes_are_those_of_a_configuration() -> None:

@@ -9,7 +9,12 @@ import pytest
 
 from search.optimizers import Foretold, Observation, SearchProblem
 from search.optimizers.guided import GuidedOptions, GuidedSearch
+from search.optimizers.guided.data import Data
+from search.optimizers.guided.encoding import Encoding
+from search.optimizers.guided.feasibility import Feasibility
 from search.optimizers.guided.improvement import Improvement, Spread
+from search.optimizers.guided.judge import Judge
+from search.optimizers.guided.surrogate import Surrogate
 from search.pareto import hypervolume
 from spaces import Categorical, Configuration, Continuous, Ordered, Space, canonical
 
@@ -91,6 +96,31 @@ def test_mixed_knobs_and_repeated_tells() -> None:
     optimizer.tell(told + told)
     known = {canonical(o.configuration) for o in told}
     assert not known & {canonical(c) for c in optimizer.ask(10)}
+
+
+def test_a_candidate_that_is_taken_leaves_little_to_find_beside_it() -> None:
+    knobs = tuple(Continuous(f"ratio.k{i}", 0.0, 1.0) for i in range(3))
+    encoding = Encoding(Space(knobs, {k.name: 0.0 for k in knobs}))
+    data, rng = Data(encoding, 2), np.random.default_rng(0)
+    for configuration in (encoding.space.sample(rng) for _ in range(12)):
+        x = encoding.codes([configuration])[0]
+        data.add([Observation(configuration, (float(np.sin(9 * x).sum()), float(np.cos(7 * x).sum())))])
+    rows = data.for_model()
+    beliefs = {j: Surrogate(encoding, None).fit(data.codes[rows], data.values[rows, j]) for j in range(2)}
+    pending = np.empty((0, 3))
+    judge = Judge(data, beliefs, None, Feasibility(encoding), pending)
+    candidates = encoding.rounded(np.repeat(rng.random((20, 3)), 2, axis=0))
+    candidates[1::2, 0] = np.clip(candidates[1::2, 0] + 0.001, 0, 1)
+    greedy = judge.greedy(candidates)
+    before = greedy.scores()
+    taken = int(np.argmax(before))
+    greedy.take(taken, is_found=True)
+    twin = taken ^ 1
+    assert before[twin] > 0.9 * before[taken]
+    assert greedy.scores()[twin] < 0.2 * before[twin]
+    # Another worker is about to measure it: the same holds.
+    later = Judge(data, beliefs, None, Feasibility(encoding), candidates[[taken]])
+    assert later(candidates[[twin]])[0][0] < 0.2 * before[twin]
 
 
 def test_costs_that_are_not_what_was_said_are_learned_like_everything_else() -> None:
