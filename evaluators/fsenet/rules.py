@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
@@ -56,7 +57,7 @@ def calibrated(name: str, block: FoldedBlock, method: Method, ratio: float, x: T
     """
     n_channels = x.shape[-1]
     if ratio == 0:
-        return Rule(None, torch.ones(n_channels, dtype=torch.bool))
+        return Rule(None, _all(n_channels))
     if method in ("static_magnitudes", "dense_magnitudes"):
         return Rule(None, _largest(block.contract.weight.norm(dim=1), n_kept(ratio, n_channels)))
     scores = block.scores(x, None if block.is_causal else is_frame)[is_frame]
@@ -72,7 +73,13 @@ def calibrated(name: str, block: FoldedBlock, method: Method, ratio: float, x: T
         raise EvaluationError(
             f"{name}: a pruning ratio of {ratio:g} cannot be met; so many scores are equal that {met:.3f} is nearest"
         )
-    return Rule(threshold, torch.ones(n_channels, dtype=torch.bool))
+    return Rule(threshold, _all(n_channels))
+
+
+@cache
+def _all(n_channels: int) -> Tensor:
+    """Every channel; one for all rules, as thousands of small tensors that stay keep memory between them from reuse."""
+    return torch.ones(n_channels, dtype=torch.bool)
 
 
 def _spread(scores: Tensor) -> float:
