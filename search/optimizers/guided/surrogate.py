@@ -26,6 +26,7 @@ REFIT_GROWTH = 1.5
 NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(7)
 WEIGHTS = WEIGHTS / WEIGHTS.sum()
 LEAST_VARIANCE = 1e-6
+"""Of a candidate, whatever rounding makes of it."""
 LEAST_ADDITIVE = 0.3
 """Variance, in units of the target's, that single knobs are granted beside damages. A fit to what the damages leave of
 the data they were fitted to finds next to none, and settings that damages call harmful would never be tried."""
