@@ -55,10 +55,10 @@ def _scaled(graph: OnnxGraph, sums: str, layer: RoundedLayer, shape: Any) -> str
 
 def _levels(graph: OnnxGraph, x: str, bits: int, step: float) -> str:
     """See `quantization.levels`."""
+    if bits == FLOAT_BITS:
+        return graph.node("Relu", x)
     zero = graph.constant(0.0)
     if bits == 1:
         return graph.node("Cast", graph.node("Greater", x, zero), to=1)
-    if bits == FLOAT_BITS:
-        return graph.node("Relu", x)
     rounded = graph.node("Round", graph.node("Div", x, graph.constant(step)))
     return graph.node("Clip", rounded, zero, graph.constant(2.0**bits - 1))

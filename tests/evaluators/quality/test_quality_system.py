@@ -146,9 +146,14 @@ def test_illustrations_are_predicted_against_true_scores(data: LabelledData, pre
 
 @pytest.mark.parametrize("bits", [(32, 32), (5, 3), (1, 8), (1, 2)])
 def test_an_export_scores_as_the_network_that_was_measured(
-    bits: tuple[int, int], data: LabelledData, prepared: QualityPredictor, tmp_path: Path
+    bits: tuple[int, int],
+    data: LabelledData,
+    prepared: QualityPredictor,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     prepared.export(uniform(*bits), tmp_path)
+    assert capfd.readouterr().err == "", "ONNX Runtime has no remarks on the file"
     predictor = QualityPredictor.load_export(tmp_path)
     expected = prepared._predict([uniform(*bits)], "test", 8)[0].clip(1.0, 4.64)
     np.testing.assert_allclose(predictor.predict(data.test.waveforms), expected, atol=1e-6)
