@@ -13,6 +13,7 @@ from typing import Any
 
 from evaluators.errors import EvaluationError
 from evaluators.illustrations import Illustrated, Illustration, Predictions, Steps
+from evaluators.progress import Progress
 from evaluators.storage import write_atomically
 from evaluators.system import System
 from search.records import TrialRecord
@@ -86,18 +87,24 @@ class Illustrations:
     n_left_out: int = 0
 
 
-def keep_illustrations(system: System, directory: RunDirectory, front: Sequence[TrialRecord], knee: int | None) -> None:
+def keep_illustrations(
+    system: System, directory: RunDirectory, front: Sequence[TrialRecord], knee: int | None, progress: Progress
+) -> None:
     """Ask a prepared system to illustrate members of the front and store what it shows; a failure is but a warning."""
     done = [record for record in front if record.state == "done"]
     if not isinstance(system, Illustrated) or not done:
         return
     shown = chosen_members(done, knee)
+    progress.start("illustrations", 1)
     try:
         found = system.illustrate([record.configuration for record in shown])
+        progress.advance()
         if found:
             _write(directory, found, [record.trial for record in shown])
     except EvaluationError as error:
         warnings.warn(f"the run is not illustrated: {error}", IllustrationWarning, stacklevel=2)
+    finally:
+        progress.finish()
 
 
 def chosen_members(front: Sequence[TrialRecord], knee: int | None) -> list[TrialRecord]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from evaluators.progress import Progress
 from evaluators.references import HasReferences
 from evaluators.system import EvaluationSplit, System
 from search.run_directory import RunDirectory
@@ -13,17 +14,24 @@ SPLITS: tuple[EvaluationSplit, ...] = ("validation", "test")
 _PARTS = tuple(f"{split}{suffix}" for split in SPLITS for suffix in ("", "_standard_errors"))
 
 
-def keep_references(system: System, directory: RunDirectory) -> None:
+def keep_references(system: System, directory: RunDirectory, progress: Progress) -> None:
     """Ask a prepared system for its references and store them, unless an interrupted run has done so."""
-    if isinstance(system, HasReferences) and not directory.references.exists():
-        directory.write_json(directory.references, {"references": measured_references(system)})
+    if not isinstance(system, HasReferences) or directory.references.exists():
+        return
+    progress.start("references", len(SPLITS))
+    try:
+        directory.write_json(directory.references, {"references": _measured(system, progress)})
+    finally:
+        progress.finish()
 
 
-def measured_references(system: HasReferences) -> list[dict[str, Any]]:
+def _measured(system: HasReferences, progress: Progress) -> list[dict[str, Any]]:
     """The references as the front document holds them; a split on which one is not known stays empty."""
     found: dict[str, dict[str, Any]] = {}
     for split in SPLITS:
-        for reference in system.references(split):
+        references = system.references(split)
+        progress.advance()
+        for reference in references:
             entry = found.setdefault(reference.label, _empty(reference.label))
             measured = reference.measurement
             entry[split] = dict(measured.metrics)

@@ -99,7 +99,7 @@ def carry_out(
         resume: Go on with the run that is there; without one, start.
         fresh: Ignore trained weights and measurements of earlier runs.
         monitor: Watches the search.
-        progress: Watches preparations.
+        progress: Watches preparations, and what else the system takes its time for.
         arrived: The study's system as another machine has prepared it.
 
     Raises:
@@ -109,6 +109,7 @@ def carry_out(
         KeyboardInterrupt: After what is there has been written.
     """
     started = time.monotonic()
+    progress = progress or Silent()
     if directory.is_started and not resume:
         raise SpecError.plain(f"{directory.path} already holds a run", "--resume to go on with it, --out for another")
     directory.create()
@@ -117,7 +118,7 @@ def carry_out(
             check_same_study(directory.read_study(), study.spec.resolved())
             check_same_target(directory.read_facts(), study.target)
         if arrived is None:
-            study.system.prepare(Context(cache_root(), progress or Silent(), fresh))
+            study.system.prepare(Context(cache_root(), progress, fresh))
         else:
             study = replace(study, system=arrived())
         if directory.study.exists():
@@ -126,9 +127,9 @@ def carry_out(
         directory.write_facts(_facts(study))
         directory.write_study(study.spec.resolved())
         try:
-            keep_references(study.system, directory)
+            keep_references(study.system, directory, progress)
             factory = arrived or partial(prepared_system, study.spec.system, study.folder)
-            _search(study, directory, fresh, monitor, factory)
+            _search(study, directory, fresh, monitor, progress, factory)
         except BaseException:
             with suppress(RunError):  # the reason for stopping matters more
                 _write_results(study, directory)
@@ -152,7 +153,9 @@ def prepared_system(spec: SystemSpec, folder: Path) -> System:
     return system
 
 
-def _search(study: Study, directory: RunDirectory, fresh: bool, monitor: Monitor, factory: SystemFactory) -> None:
+def _search(
+    study: Study, directory: RunDirectory, fresh: bool, monitor: Monitor, progress: Progress, factory: SystemFactory
+) -> None:
     earlier = directory.replay()
     cache = EvaluationCache(cache_root() / "evaluations", study.system.fingerprint(), fresh)
     spec = study.spec
@@ -169,7 +172,7 @@ def _search(study: Study, directory: RunDirectory, fresh: bool, monitor: Monitor
             directory.write_facts(facts)
             front = front_records(facts, loop.records)
             loop.score([r for r in [*front, *baseline_records(loop.records)] if r.state == "done"])
-        keep_illustrations(study.system, directory, front, Run(directory).front()["knee"])
+        keep_illustrations(study.system, directory, front, Run(directory).front()["knee"], progress)
     finally:
         journal.close()
 

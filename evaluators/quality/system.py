@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from evaluators.quality.preparation import Networks, PreparedData
 
 PEARSON, SPEARMAN, MSE = "pearson", "spearman", "mse"
+N_DRAWN = 400
+"""Clips that a report draws, or fewer; more would hide each other."""
 _REFERENCES = {
     "floating point": (FLOAT_BITS, FLOAT_BITS),
     "binary maps, 8-bit weights (the published 25-fold point)": (1, 8),
@@ -126,10 +128,9 @@ class QualityPredictor:
         return [Reference(label, found, self._all_costs(configuration)) for label, configuration, found in measured]
 
     def illustrate(self, configurations: Sequence[Configuration]) -> Sequence[Illustration]:
-        """Predicted against true scores of the test clips."""
-        data = self._data.splits["test"]
-        names, true = self._data.names["test"], data.labels.tolist()
-        found = self._predict(configurations, "test", len(data))
+        """Predicted against true scores of the first test clips."""
+        names, true = self._data.names["test"][:N_DRAWN], self._data.splits["test"].labels[:N_DRAWN].tolist()
+        found = self._predict(configurations, "test", N_DRAWN)
         return [
             Predictions("speakers and noises never trained on", "wide-band PESQ", true, scores.tolist(), names, k)
             for k, scores in enumerate(found)

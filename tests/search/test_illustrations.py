@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from evaluators.illustrations import Sound, Steps
+from evaluators.progress import Silent
 from search.display.progress import Display
 from search.illustrations import (
     MAX_MEMBERS,
@@ -181,7 +182,7 @@ def test_what_a_system_cannot_show_is_a_warning(make_study: MakeStudy, tmp_path:
 
 def test_where_nothing_is_done_nothing_is_asked(make_study: MakeStudy, tmp_path: Path) -> None:
     study = make_study({"name": "toy_systems:Illustrated"})
-    keep_illustrations(study.system, RunDirectory(tmp_path), [], None)
+    keep_illustrations(study.system, RunDirectory(tmp_path), [], None, Silent())
     assert list(tmp_path.glob("clips/*")) == []
 
 
@@ -190,7 +191,7 @@ def test_positions_of_the_front_become_trials(tmp_path: Path) -> None:
         def illustrate(self, configurations: Any) -> Any:
             return [Sound("clip", "", b"x", "flac", 1), Steps("t", ["a"], [0], 16.0, 0)]
 
-    keep_illustrations(Shows(), RunDirectory(tmp_path), records(2), None)  # type: ignore[arg-type]
+    keep_illustrations(Shows(), RunDirectory(tmp_path), records(2), None, Silent())  # type: ignore[arg-type]
     shown = read_illustrations(RunDirectory(tmp_path))
     assert (shown.sounds[0].trial, shown.steps[0].trial) == (10, 0)
 
