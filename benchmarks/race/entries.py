@@ -19,6 +19,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "speech": ("nsNet2 exits", "pruning ratios", "UF schedules", "activation bits"),
     "toy": ("exact toy",),
     "general": tuple(analytic.GENERAL),
+    "unseen": tuple(analytic.UNSEEN),
 }
 """Tables of the report, each with its problems."""
 
@@ -43,7 +44,7 @@ class Entry:
 
     def version(self) -> str:
         """Library and version, or ours."""
-        name = self.library or "tinypareto"
+        name = self.library if self.library else "tinypareto"
         return f"{name} {version(name)}"
 
 
