@@ -19,10 +19,14 @@ class Constraint:
     relation: Literal["<=", ">="]
     bound: float
 
-    def violation(self, values: Mapping[str, float]) -> float:
-        """How far the value lies beyond the bound, relative to the bound's size; 0 if it keeps to it."""
+    def excess(self, values: Mapping[str, float]) -> float:
+        """How far the value lies beyond the bound, relative to the bound's size; below 0 if it keeps to it."""
         excess = values[self.name] - self.bound if self.relation == "<=" else self.bound - values[self.name]
-        return max(excess, 0.0) / max(abs(self.bound), 1e-12)
+        return excess / max(abs(self.bound), 1e-12)
+
+    def violation(self, values: Mapping[str, float]) -> float:
+        """The same, but 0 if the value keeps to the bound."""
+        return max(self.excess(values), 0.0)
 
     def __str__(self) -> str:
         return f"{self.name} {self.relation} {self.bound:.12g}"

@@ -318,8 +318,16 @@ class SearchLoop:
     def _observation(self, record: TrialRecord) -> Observation:
         values = {**record.costs, **record.metrics, **record.estimated}
         violation = total_violation(self._problem.constraints, values)
-        evaluated = self._problem.objectives.minimized_known(values) if record.state in ("done", "pruned") else None
-        return Observation(record.configuration, evaluated, violation)
+        if record.state not in ("done", "pruned"):
+            return Observation(record.configuration, None, violation)
+        evaluated = self._problem.objectives.minimized_known(values)
+        return Observation(record.configuration, evaluated, violation, self._excesses(record.configuration, values))
+
+    def _excesses(self, configuration: Configuration, values: Mapping[str, float]) -> tuple[float, ...]:
+        """Of the constraints that nothing but the evaluation tells."""
+        constraints = self._problem.constraints
+        exact = self._problem.exact_costs(configuration) if constraints else {}
+        return tuple(c.excess(values) for c in constraints if c.name not in exact)
 
     def _stop_if_nothing_works(self) -> None:
         """A system that fails from the start is broken: say so instead of failing a thousand times."""

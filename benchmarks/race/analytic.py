@@ -75,10 +75,10 @@ def general(name: str, options: Mapping[str, Any], memory: Path) -> RaceProblem:
             return []
         x = np.array([[float(c[p.name]) for p in parameters] for c in configurations])
         out = problem.evaluate(x, return_as_dictionary=True)
-        violations = np.maximum(out["G"], 0).sum(axis=1) if problem.n_ieq_constr else np.zeros(len(x))
+        excesses = out["G"] if problem.n_ieq_constr else np.zeros((len(x), 0))
         return [
-            Observation(c, tuple(float(v) for v in f), float(g))
-            for c, f, g in zip(configurations, out["F"], violations, strict=True)
+            Observation(c, tuple(map(float, f)), float(np.maximum(g, 0).sum()), tuple(map(float, g)))
+            for c, f, g in zip(configurations, out["F"], excesses, strict=True)
         ]
 
     return RaceProblem(

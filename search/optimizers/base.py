@@ -19,11 +19,14 @@ class Observation:
         configuration: The configuration.
         values: One number for each objective, in the study's order; None if it was not or could not be evaluated.
         violation: Sum of the relative violations of the constraints; 0 if feasible.
+        excesses: How far each constraint that only an evaluation tells is exceeded, relative to its bound and below 0
+            where it is kept, in the study's order; empty where that is not known.
     """
 
     configuration: Configuration
     values: tuple[float, ...] | None
     violation: float = 0.0
+    excesses: tuple[float, ...] = ()
 
     @property
     def is_feasible(self) -> bool:

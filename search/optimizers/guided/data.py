@@ -31,6 +31,7 @@ class Data:
         self.codes: Codes = np.empty((0, encoding.n_knobs))
         self.values: Floats = np.empty((0, n_objectives))
         self.violations: Floats = np.empty(0)
+        self.excesses: Floats = np.empty((0, 0))
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -53,6 +54,15 @@ class Data:
         self.codes = np.concatenate([self.codes, codes[[row for row, _ in rows]]])
         self.values = np.concatenate([self.values, values])
         self.violations = np.concatenate([self.violations, [_finite(o.violation) for _, o in rows]])
+        self._add_excesses([o.excesses for _, o in rows])
+
+    def _add_excesses(self, told: Sequence[tuple[float, ...]]) -> None:
+        """NaN where nobody told."""
+        width = max([self.excesses.shape[1], *map(len, told)])
+        rows = [*self.excesses, *(np.array(excesses, dtype=np.float64) for excesses in told)]
+        padded = [np.r_[row, np.full(width - len(row), np.nan)] for row in rows]
+        found = np.array(padded).reshape(len(rows), width)
+        self.excesses = np.where(np.abs(found) < 1e9, found, np.nan)
 
     @property
     def is_measured(self) -> NDArray[np.bool_]:
