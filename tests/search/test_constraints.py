@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from search import Study
 from search.constraints import Constraint, parse_constraint, total_violation
+from search.optimizers import Observation
+from search.optimizers.baseline import RandomSearch
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 
@@ -60,6 +65,24 @@ def test_violation_is_relative_to_the_bound() -> None:
     assert Constraint("macs", "<=", 200.0).violation({"macs": 200.0}) == 0.0
     assert Constraint("accuracy", ">=", 0.8).violation({"accuracy": 0.6}) == pytest.approx(0.25)
     assert Constraint("stopband_db", "<=", -40.0).violation({"stopband_db": -30.0}) == 0.25
+
+
+def test_excess_is_below_zero_where_a_bound_is_kept() -> None:
+    assert Constraint("macs", "<=", 200.0).excess({"macs": 150.0}) == -0.25
+    assert Constraint("accuracy", ">=", 0.8).excess({"accuracy": 1.0}) == pytest.approx(-0.25)
+    assert Constraint("stopband_db", "<=", -40.0).excess({"stopband_db": -50.0}) == -0.25
+
+
+def test_optimizers_hear_how_far_measured_bounds_are_kept(
+    make_study: Callable[..., Study], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[Observation] = []
+    monkeypatch.setattr(RandomSearch, "tell", lambda self, observations: heard.extend(observations))
+    bounds = ["error_rate <= 0.5", "model_bytes <= 1e9"]
+    run = make_study(optimizer="random", constraints=bounds, budget={"trials": 20}).run(tmp_path, quiet=True)
+    errors = [record.metrics["error_rate"] for record in run.records() if record.split == "validation"]
+    # Bytes are exact before anything is evaluated: nothing is to be learned of them.
+    assert [o.excesses for o in heard] == [pytest.approx(((error - 0.5) / 0.5,)) for error in errors]
 
 
 def test_violations_add_up_over_what_is_known() -> None:
