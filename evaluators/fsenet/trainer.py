@@ -28,28 +28,25 @@ class Phase:
     Attributes:
         n_epochs: Its length.
         learning_rate: Its peak.
-        noise_weight: Of the logarithm of noise over speech.
         target: Share of the channels that the gates are to keep; None: without gates.
         first_update: Updates made before it; they decide which examples it hears.
     """
 
     n_epochs: int
     learning_rate: float
-    noise_weight: float
     target: float | None
     first_update: int
 
     @classmethod
     def dense(cls, options: TrainingOptions) -> Phase:
         """The phase that starts from random weights."""
-        return cls(options.epochs, options.learning_rate, options.noise_weight, None, 0)
+        return cls(options.epochs, options.learning_rate, None, 0)
 
     @classmethod
     def gates(cls, options: TrainingOptions, target: float) -> Phase:
         """The phase that starts from the dense network."""
         first = options.epochs * options.updates_per_epoch
-        weight = options.noise_weight if options.gate_noise_weight is None else options.gate_noise_weight
-        return cls(options.gate_epochs, options.gate_learning_rate, weight, target, first)
+        return cls(options.gate_epochs, options.gate_learning_rate, target, first)
 
 
 @dataclass(frozen=True)
@@ -108,9 +105,9 @@ class PhaseTrainer(UpdateTrainer[ConvFsenet]):
             penalty = options.target_weight * (gated.kept - phase.target).square().mean()
             figures["kept"] = gated.kept.mean().item()
         loss = frame_losses(mask, lesson.targets).mean()
-        if phase.noise_weight > 0:
+        if options.noise_weight > 0:
             clean = spectrum(lesson.clean)
-            penalty = penalty + phase.noise_weight * noise_losses(mask, lesson.spectra, clean).mean()
+            penalty = penalty + options.noise_weight * noise_losses(mask, lesson.spectra, clean).mean()
         self._step(loss + penalty, number / (phase.n_epochs * options.updates_per_epoch))
         return {"loss": loss.item(), **figures}
 

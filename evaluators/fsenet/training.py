@@ -20,15 +20,7 @@ from evaluators.training.epochs import Files, trained_weights
 TRAINING_VERSION = 1
 """To be raised whenever the same options give other weights, so that kept ones are not used."""
 _OF_GATES = frozenset(
-    {
-        "gate_epochs",
-        "gate_learning_rate",
-        "gate_noise_weight",
-        "target_weight",
-        "unpruned",
-        "surrogate",
-        "surrogate_slope",
-    }
+    {"gate_epochs", "gate_learning_rate", "target_weight", "unpruned", "surrogate", "surrogate_slope"}
 )
 
 

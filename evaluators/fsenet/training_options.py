@@ -24,13 +24,6 @@ class TrainingOptions(TeachingOptions):
     noise_weight: float = Field(
         default=0.0, ge=0.0, description="of the logarithm of noise over speech, beside the compressed spectral loss"
     )
-    gate_noise_weight: float | None = Field(
-        default=None,
-        ge=0.0,
-        # What is trained without it stays what it is, in caches as well.
-        exclude_if=lambda weight: weight is None,
-        description="the same for network and gates; none: as before them",
-    )
     target_weight: float = Field(
         default=5.0, gt=0.0, description="of the squared distance of the share of channels kept from its target"
     )

@@ -13,7 +13,7 @@ from fsenet_cases import TINY, clip
 from evaluators.errors import EvaluationError
 from evaluators.fsenet.shape import FsenetShape
 from evaluators.fsenet.trainer import Phase, PhaseTrainer, draw_unpruned, initialized
-from evaluators.fsenet.training import gates_key, train_dense, train_gates
+from evaluators.fsenet.training import train_dense, train_gates
 from evaluators.fsenet.training_options import TrainingOptions
 from evaluators.progress import Silent
 from evaluators.speech.corpus import SpeechData
@@ -133,19 +133,6 @@ def test_the_noise_loss_is_the_ratio_of_what_is_left() -> None:
     noisy = torch.full((1, 2, 3), 2.0 + 1.0j)
     # (2 + j) / 2 leaves 0.5j: 10 log10(0.25 + 0.001)
     assert 10 * noise_losses(torch.full((1, 2, 3), 0.5), noisy, clean).item() == pytest.approx(-6.003, abs=1e-3)
-
-
-def test_gates_are_trained_with_a_noise_weight_of_their_own(tmp_path: Path) -> None:
-    options = OPTIONS.model_copy(update={"noise_weight": 0.1})
-    own = options.model_copy(update={"gate_noise_weight": 5.0})
-    context = Context(tmp_path)
-    dense = train_dense(TINY, DATA, options, context)
-    # Were it trained anew, this would be interrupted.
-    assert train_dense(TINY, DATA, own, Context(tmp_path, Interruption())).shape == TINY
-    same, other = (train_gates(dense, 0.25, DATA, chosen, context).state_dict() for chosen in (options, own))
-    assert not torch.equal(same["back.weight"], other["back.weight"])
-    assert gates_key(TINY, 0.25, DATA, options) != gates_key(TINY, 0.25, DATA, own)
-    assert Phase.dense(own).noise_weight == Phase.gates(options, 0.25).noise_weight == 0.1
 
 
 def test_noise_weighs_in_where_asked() -> None:
