@@ -19,7 +19,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "speech": ("nsNet2 exits", "pruning ratios", "UF schedules", "activation bits"),
     "toy": ("exact toy",),
     "general": tuple(analytic.GENERAL),
-    "unseen": tuple(analytic.UNSEEN),
+    "further": tuple(analytic.FURTHER),
 }
 """Tables of the report, each with its problems."""
 
@@ -30,21 +30,21 @@ class Entry:
 
     Attributes:
         run: Asks until its evaluations are used up.
-        library: Distribution that it comes from; empty for what is ours.
+        distribution: Where it comes from; empty for what is ours.
         evaluations: At most so many, where it is slow.
         seeds: At most so many, where it is slow or draws nothing at random.
         is_for_lists: Takes only knobs with a list of choices.
     """
 
     run: Contestant
-    library: str = ""
+    distribution: str = ""
     evaluations: int = 1_000_000
     seeds: int = 1_000_000
     is_for_lists: bool = False
 
     def version(self) -> str:
         """Library and version, or ours."""
-        name = self.library if self.library else "tinypareto"
+        name = self.distribution or "tinypareto"
         return f"{name} {version(name)}"
 
 

@@ -58,10 +58,11 @@ class Data:
 
     def _add_excesses(self, told: Sequence[tuple[float, ...]]) -> None:
         """NaN where nobody told."""
-        width = max([self.excesses.shape[1], *map(len, told)])
-        rows = [*self.excesses, *(np.array(excesses, dtype=np.float64) for excesses in told)]
-        padded = [np.r_[row, np.full(width - len(row), np.nan)] for row in rows]
-        found = np.array(padded).reshape(len(rows), width)
+        before = self.excesses
+        found = np.full((len(before) + len(told), max([before.shape[1], *map(len, told)])), np.nan)
+        found[: len(before), : before.shape[1]] = before
+        for row, excesses in enumerate(told, len(before)):
+            found[row, : len(excesses)] = excesses
         self.excesses = np.where(np.abs(found) < 1e9, found, np.nan)
 
     @property

@@ -33,22 +33,18 @@ class Feasibility:
 
     def fit(self, data: Data, is_known: NDArray[np.bool_]) -> None:
         """Fit to what was told, but for violations that are known beforehand."""
-        rows = np.flatnonzero(~is_known)
-        latest, best = rows[-MOST // 2 :], rows[np.argsort(data.violations[rows], kind="stable")][: MOST // 2]
-        chosen = np.union1d(latest, best)
-        told = np.flatnonzero(np.isfinite(data.excesses).all(axis=1))
+        is_told = np.isfinite(data.excesses).all(axis=1) & (data.excesses.shape[1] > 0)
+        told = _most_telling(data, is_told & ~is_known)
         self._active = []
-        for j in range(data.excesses.shape[1]):
-            if (data.excesses[told, j] > 0).any():
+        for j, excesses in enumerate(data.excesses[told].T):
+            if (excesses > 0).any():
                 self._active.append(self._bounds[j])
-                these = np.intersect1d(chosen, told)
-                self._bounds[j].fit(data.codes[these], _compressed(data.excesses[these, j]))
-        bad = (data.violations > 0) | ~data.is_measured
-        if data.excesses.shape[1]:
-            bad[told] = False
-        if bad[rows].any():
+                self._bounds[j].fit(data.codes[told], _compressed(excesses))
+        is_bad = ((data.violations > 0) | ~data.is_measured) & ~is_told & ~is_known
+        if is_bad.any():
+            rows = _most_telling(data, ~is_known)
             self._active.append(self._bounds[WHOLE])
-            self._bounds[WHOLE].fit(data.codes[chosen], _steps(data.violations[chosen], bad[chosen]))
+            self._bounds[WHOLE].fit(data.codes[rows], _steps(data.violations[rows], is_bad[rows]))
 
     def __call__(self, codes: Codes) -> Floats:
         """Probability that nothing is violated, shape (n,)."""
@@ -56,6 +52,13 @@ class Feasibility:
         for bound in self._active:
             chance *= bound.chance(codes)
         return chance
+
+
+def _most_telling(data: Data, is_asked: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """The latest of some observations and those that violate least, at most `MOST`."""
+    rows = np.flatnonzero(is_asked)
+    best = rows[np.argsort(data.violations[rows], kind="stable")][: MOST // 2]
+    return np.union1d(rows[-MOST // 2 :], best)
 
 
 def _compressed(excesses: Floats) -> Floats:

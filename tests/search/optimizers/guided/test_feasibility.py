@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from search.optimizers import Observation
 from search.optimizers.guided.data import Data
 from search.optimizers.guided.encoding import Encoding
-from search.optimizers.guided.feasibility import Feasibility
+from search.optimizers.guided.feasibility import MOST, Feasibility
 from spaces import Continuous, Space
 
 SPACE = Space((Continuous("x", 0.0, 1.0), Continuous("y", 0.0, 1.0)), {"x": 0.0, "y": 0.0})
@@ -69,3 +69,10 @@ def test_excesses_that_are_not_there_or_no_numbers_leave_gaps() -> None:
     data, feasibility = learned([observed(0.1, 0.1, is_told=False), observed(0.2, 0.9), strange])
     np.testing.assert_allclose(data.excesses, [[np.nan, np.nan], [0.1, 0.2], [np.nan, np.nan]])
     assert np.isfinite(feasibility(points(5))).all()
+
+
+def test_what_was_told_is_not_forgotten_behind_many_failures() -> None:
+    failed = [Observation({"x": x, "y": 0.9}, None) for x in np.linspace(0, 1, 2 * MOST)]
+    _, feasibility = learned([*(observed(x, 0.2) for x in np.linspace(0, 1, 21)), *failed])
+    broken, kept = feasibility(np.array([[0.05, 0.2], [0.9, 0.2]]))
+    assert broken < 0.2 < kept
