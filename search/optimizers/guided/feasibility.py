@@ -34,12 +34,12 @@ class Feasibility:
     def fit(self, data: Data, is_known: NDArray[np.bool_]) -> None:
         """Fit to what was told, but for violations that are known beforehand."""
         is_told = np.isfinite(data.excesses).all(axis=1) & (data.excesses.shape[1] > 0)
-        told = _most_telling(data, is_told & ~is_known)
+        told = _most_telling(data, is_told)
         self._active = []
-        for j, excesses in enumerate(data.excesses[told].T):
-            if (excesses > 0).any():
-                self._active.append(self._bounds[j])
-                self._bounds[j].fit(data.codes[told], _compressed(excesses))
+        # A bound that was ever exceeded keeps its model, also when those trials are no longer among the most telling.
+        for j in np.flatnonzero((data.excesses[is_told] > 0).any(axis=0)).tolist():
+            self._active.append(self._bounds[j])
+            self._bounds[j].fit(data.codes[told], _compressed(data.excesses[told, j]))
         is_bad = ((data.violations > 0) | ~data.is_measured) & ~is_told & ~is_known
         if is_bad.any():
             rows = _most_telling(data, ~is_known)
