@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,7 @@ from scipy.special import ndtr
 
 from search.optimizers.guided.data import Data
 from search.optimizers.guided.encoding import Codes, Encoding
-from search.optimizers.guided.gaussian_process import GaussianProcess, Hyperparameters, fit_hyperparameters
+from search.optimizers.guided.gaussian_process import GaussianProcess, Hyperparameters, JointNormal, fit_hyperparameters
 
 Floats = NDArray[np.float64]
 MARGIN = 0.5
@@ -50,8 +51,41 @@ class Feasibility:
         """Probability that nothing is violated, shape (n,)."""
         chance = np.ones(len(codes))
         for bound in self._active:
-            chance *= bound.chance(codes)
+            chance *= ndtr(-bound.standardized(codes))
         return chance
+
+    def jointly(self, codes: Codes) -> JointChance:
+        """The same for candidates of which some will soon be measured."""
+        return JointChance([bound.joint(codes) for bound in self._active], len(codes))
+
+    @property
+    def is_learned(self) -> bool:
+        """Whether any bound was ever exceeded, as far as only evaluations tell."""
+        return bool(self._active)
+
+
+class JointChance:
+    """Probability that several candidates keep to all bounds.
+
+    Args:
+        bounds: What is believed of each.
+        n: How many candidates.
+    """
+
+    def __init__(self, bounds: Sequence[JointNormal], n: int) -> None:
+        self._bounds, self._n = bounds, n
+
+    def __call__(self) -> Floats:
+        """Shape (n,)."""
+        chance = np.ones(self._n)
+        for bound in self._bounds:
+            chance *= ndtr(-bound.mean / bound.deviation)
+        return chance
+
+    def take(self, place: int) -> None:
+        """One of them will be measured: as if it turned out as predicted, it leaves less open about the others."""
+        for bound in self._bounds:
+            bound.take(place)
 
 
 def _most_telling(data: Data, is_asked: NDArray[np.bool_]) -> NDArray[np.intp]:
@@ -90,7 +124,11 @@ class _Bound:
             self._hyper = fit_hyperparameters(self._encoding, codes, targets, self._hyper)
         self._process = GaussianProcess(self._encoding, codes, targets, self._hyper)
 
-    def chance(self, codes: Codes) -> Floats:
-        """Probability that it is kept, shape (n,)."""
+    def standardized(self, codes: Codes) -> Floats:
+        """How many deviations above the bound it is, shape (n,)."""
         mean, deviation = self._process.mean_and_deviation(codes)
-        return np.asarray(ndtr(-(self._shift / self._scale + mean) / deviation))
+        return np.asarray((self._shift / self._scale + mean) / deviation)
+
+    def joint(self, codes: Codes) -> JointNormal:
+        """What is believed of several candidates together."""
+        return JointNormal(self._process, codes, self._shift / self._scale)

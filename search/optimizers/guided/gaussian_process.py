@@ -18,6 +18,8 @@ from search.optimizers.guided.encoding import Codes, Encoding
 
 Floats = NDArray[np.float64]
 LOWEST_NOISE = 1e-6
+LEAST_VARIANCE = 1e-6
+"""Of a point, whatever rounding makes of it."""
 ITERATIONS = 40
 """Of L-BFGS; the likelihood is flat near its top."""
 
@@ -148,7 +150,7 @@ class GaussianProcess:
         # The most work of a search, and twice as fast; of a deviation some digits are enough.
         solved = solve_triangular(self._single_factor, cross.T.astype(np.float32), lower=True, check_finite=False)
         prior = np.exp(self._hyper.log_joint) + self._prior_additive * (features**2).sum(axis=1)
-        return np.asarray(cross @ self._alpha), np.sqrt(np.maximum(prior - (solved**2).sum(axis=0), 1e-6))
+        return np.asarray(cross @ self._alpha), np.sqrt(np.maximum(prior - (solved**2).sum(axis=0), LEAST_VARIANCE))
 
     def covariance(self, codes: Codes) -> Floats:
         """Posterior covariance of some points without the noise, shape (n, n)."""
@@ -189,3 +191,28 @@ class GaussianProcess:
         np.negative(r, out=r)
         shape *= np.exp(r, out=r)
         return np.asarray(np.exp(self._hyper.log_joint) * shape)
+
+
+class JointNormal:
+    """The posterior at several points, of which some will soon be measured.
+
+    Args:
+        process: The posterior.
+        codes: The points.
+        centre: Added to the mean of the process, a number or shape (n,).
+    """
+
+    def __init__(self, process: GaussianProcess, codes: Codes, centre: Floats | float) -> None:
+        self._noise = process.noise
+        self._covariance = process.covariance(codes)
+        self.mean: Floats = process.mean(codes) + centre
+
+    @property
+    def deviation(self) -> Floats:
+        """Standard deviation without the noise, shape (n,)."""
+        return np.asarray(np.sqrt(np.maximum(np.diag(self._covariance), LEAST_VARIANCE)))
+
+    def take(self, place: int) -> None:
+        """One of them will be measured: as if it turned out as predicted, it leaves less open about the others."""
+        column = self._covariance[:, place]
+        self._covariance -= np.outer(column, column) / (max(column[place], LEAST_VARIANCE) + self._noise)

@@ -10,13 +10,15 @@ from numpy.typing import NDArray
 
 from search.optimizers.guided.data import Data
 from search.optimizers.guided.encoding import Codes
-from search.optimizers.guided.feasibility import Feasibility
+from search.optimizers.guided.feasibility import Feasibility, JointChance
 from search.optimizers.guided.improvement import Improvement, Spread
 from search.optimizers.guided.known_costs import KnownCosts
 from search.optimizers.guided.surrogate import Belief, JointBelief
-from search.pareto import hypervolume
+from search.pareto import front_indices, hypervolume
 
 Floats = NDArray[np.float64]
+NEAR, FAR = 0.1, 0.4
+"""How far a corner lies beyond the front, in units of its spread."""
 
 
 class Judge:
@@ -28,6 +30,7 @@ class Judge:
         costs: The exact ones, if there are any, and how far constraints on costs are violated.
         feasibility: Of the other constraints.
         pending: Proposed and not told yet: they count as found; shape (n, n_knobs).
+        is_far: Whether the corner is; see `corner_of`.
     """
 
     def __init__(
@@ -37,13 +40,14 @@ class Judge:
         costs: KnownCosts | None,
         feasibility: Feasibility,
         pending: Codes,
+        is_far: bool,
     ) -> None:
         self._beliefs, self._costs, self._feasibility = beliefs, costs, feasibility
         self._n_objectives = data.values.shape[1]
         self._is_exact = np.array([j not in beliefs for j in range(self._n_objectives)], dtype=bool)
         self._front = data.values[data.front()]
         self._has_front = len(self._front) > 0
-        self._corner = corner_of(data)
+        self._corner = corner_of(data, is_far)
         if len(pending) and self._has_front:
             self._front = np.concatenate([self._front, self.means(pending)])
             if not self._is_exact.any():
@@ -93,7 +97,7 @@ class Judge:
         # Where a cost is exact, candidates differ in it, and no two of them are worth the same.
         is_joint = not self._is_exact.any()
         joint = {j: JointBelief(belief, codes) for j, belief in self._beliefs.items() if is_joint}
-        chance = self._feasibility(codes)
+        chance = self._feasibility.jointly(codes)
         front = self._front if self._has_front else None
         return Greedy(spreads, joint, violations, chance, self.means(codes), front, self._corner)
 
@@ -118,7 +122,7 @@ class Greedy:
         joint: What is believed of them together, for each objective of which a candidate that is taken tells about the
             others.
         violations: Of constraints on costs, shape (n,).
-        chance: Probability to keep to the others, shape (n,).
+        chance: To keep to the others.
         means: Predicted values, shape (n, n_objectives).
         front: Shape (n_points, n_objectives); None as long as nothing is feasible.
         corner: Of the hypervolume.
@@ -129,7 +133,7 @@ class Greedy:
         spreads: list[Spread],
         joint: Mapping[int, JointBelief],
         violations: Floats,
-        chance: Floats,
+        chance: JointChance,
         means: Floats,
         front: Floats | None,
         corner: Floats,
@@ -141,7 +145,7 @@ class Greedy:
 
     def scores(self) -> Floats:
         """What each candidate would add to the front and to what was taken; -inf for what was taken."""
-        gain = self._chance
+        gain = self._chance()
         if self._front is not None:
             gain = Improvement(self._front, self._corner)(self._spreads) * gain
         return np.where(self._is_left, np.where(self._violations > 0, -self._violations, gain), -np.inf)
@@ -149,18 +153,30 @@ class Greedy:
     def take(self, place: int, is_found: bool) -> None:
         """Take a candidate out; it counts as found unless it was known before."""
         self._is_left[place] = False
-        if is_found and self._front is not None:
+        if not is_found:
+            return
+        self._chance.take(place)
+        if self._front is not None:
             for j, belief in self._joint.items():
                 belief.take(place)
                 self._spreads[j] = belief.spread()
             self._front = np.concatenate([self._front, self._means[place : place + 1]])
 
 
-def corner_of(data: Data) -> Floats:
-    """A tenth beyond the worst of the front; beyond that of everything measured where the front is a point."""
+def corner_of(data: Data, is_far: bool) -> Floats:
+    """Where the hypervolume ends: a near corner fills the middle of a front, a far one stretches its ends.
+
+    The near one lies a tenth of the front's spread beyond its worst. The far one lies further out, and beyond the front
+    of what is not feasible, too: where little is feasible so far, that shows how much there is to find. Both lie beyond
+    everything measured where nothing is feasible or the front is a point.
+    """
     measured = data.values[data.is_measured]
     front = data.values[data.front()]
-    front = front if len(front) else measured
+    if len(front) == 0:
+        front = measured
+    elif is_far:
+        front = np.concatenate([front, measured[front_indices(measured)]])
     worst, spread = front.max(axis=0), np.ptp(front, axis=0)
     spread = np.where(spread > 0, spread, np.ptp(measured, axis=0))
-    return np.asarray(worst + 0.1 * np.where(spread > 0, spread, np.maximum(np.abs(worst), 1.0)))
+    unit = np.where(spread > 0, spread, np.maximum(np.abs(worst), 1.0))
+    return np.asarray(worst + (FAR if is_far else NEAR) * unit)

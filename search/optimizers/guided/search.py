@@ -23,7 +23,7 @@ from search.optimizers.guided.feasibility import Feasibility
 from search.optimizers.guided.judge import Judge, corner_of
 from search.optimizers.guided.knapsack import Knapsack
 from search.optimizers.guided.known_costs import KnownCosts
-from search.optimizers.guided.portfolio import Portfolio
+from search.optimizers.guided.portfolio import Chooser, Portfolio
 from search.optimizers.guided.start_design import one_at_a_time, spread_out
 from search.optimizers.guided.surrogate import Belief
 from search.optimizers.guided.variation import Variation
@@ -68,6 +68,7 @@ class GuidedSearch:
         self._costs: KnownCosts | None = None
         self._is_ready = False
         self._n_checked = 0
+        self._n_modelled = 0
         self._threads: ThreadpoolController | None = None
         self._portfolio = Portfolio(self._encoding)
         self._pending: dict[bytes, Codes] = {}
@@ -110,7 +111,7 @@ class GuidedSearch:
         keys = self._encoding.keys(self._encoding.codes([o.configuration for o in observations]))
         nothing = (np.nan,) * self._problem.n_objectives
         values = np.array([o.values if o.is_feasible and o.values else nothing for o in observations])
-        self._portfolio.learn(keys, values, self._data, corner_of(self._data))
+        self._portfolio.learn(keys, values, self._data, corner_of(self._data, is_far=False))
 
     def _prepare(self) -> None:
         """What needs exact costs: only when the first question comes is the system sure to be prepared."""
@@ -205,14 +206,26 @@ class GuidedSearch:
     def _from_model(self, n: int) -> list[Configuration]:
         beliefs = self._beliefs()
         pending = np.concatenate([np.empty((0, self._encoding.n_knobs)), *self._pending.values()])
-        judge = Judge(self._data, beliefs, self._costs, self._feasibility, pending)
+        # Batches take turns. Along a cost that is exact, the ends of the front are there from the beginning.
+        is_far = self._n_modelled % 2 == 1 and not self._is_exact.any()
+        self._n_modelled += 1
+        judge = Judge(self._data, beliefs, self._costs, self._feasibility, pending, is_far)
         pool = self._improved_pool(judge, beliefs)
-        n_bred = 0 if self._is_small else self._portfolio.n_bred(n)
-        chosen = self._batch(judge, pool, n - n_bred)
-        bred = self._bred(n_bred)
-        for part, is_bred in ((chosen, False), (bred, True)):
-            self._portfolio.chosen(self._encoding.keys(self._encoding.codes(part)), is_bred)
-        return chosen + bred
+        n_bred, n_drawn = self._portfolio_parts(n)
+        parts = {Chooser.MODEL: self._batch(judge, pool, n - n_bred - n_drawn), Chooser.BREEDING: self._bred(n_bred)}
+        parts[Chooser.CHANCE] = self._drawn(n_drawn, is_last_resort=False)
+        for chooser, part in parts.items():
+            self._portfolio.chosen(self._encoding.keys(self._encoding.codes(part)), chooser)
+        return [configuration for part in parts.values() for configuration in part]
+
+    def _portfolio_parts(self, n: int) -> tuple[int, int]:
+        """How many of a batch are bred, and how many drawn."""
+        if self._is_small:
+            return 0, 0
+        if self._feasibility.is_learned and not self._is_exact.any():
+            n_bred, n_drawn = self._portfolio.parts(n, [Chooser.BREEDING, Chooser.CHANCE])
+            return n_bred, n_drawn
+        return self._portfolio.parts(n, [Chooser.BREEDING])[0], 0
 
     @property
     def _is_small(self) -> bool:

@@ -12,6 +12,7 @@ from search.optimizers.guided.encoding import Codes, Encoding
 from search.optimizers.guided.gaussian_process import (
     GaussianProcess,
     Hyperparameters,
+    JointNormal,
     fit_hyperparameters,
     log_likelihood,
 )
@@ -25,8 +26,6 @@ REFIT_GROWTH = 1.5
 """Hyperparameters are fitted again when there are so many times more observations."""
 NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(7)
 WEIGHTS = WEIGHTS / WEIGHTS.sum()
-LEAST_VARIANCE = 1e-6
-"""Of a candidate, whatever rounding makes of it."""
 LEAST_ADDITIVE = 0.3
 """Variance, in units of the target's, that single knobs are granted beside damages. A fit to what the damages leave of
 the data they were fitted to finds next to none, and settings that damages call harmful would never be tried."""
@@ -52,9 +51,11 @@ class Belief:
 
     def spread(self, codes: Codes) -> Spread:
         """The value with its uncertainty."""
-        mean, deviation = self.standardized(codes)
-        values = self.transform.inverse(mean[:, None] + deviation[:, None] * NODES[None, :])
-        return Spread(values, WEIGHTS)
+        return spread_of(self.transform, *self.standardized(codes))
+
+    def joint(self, codes: Codes) -> JointNormal:
+        """The transformed objective of several candidates together."""
+        return JointNormal(self.process, codes, self._centre(codes))
 
     def standardized(self, codes: Codes) -> tuple[Floats, Floats]:
         """Mean and standard deviation of the transformed objective."""
@@ -63,6 +64,11 @@ class Belief:
 
     def _centre(self, codes: Codes) -> Floats:
         return np.zeros(len(codes)) if self.damage is None else self.damage.predict(codes)
+
+
+def spread_of(transform: Transform, mean: Floats, deviation: Floats) -> Spread:
+    """Values of which the transform is normal with such means and deviations."""
+    return Spread(transform.inverse(mean[:, None] + deviation[:, None] * NODES[None, :]), WEIGHTS)
 
 
 class JointBelief:
@@ -74,20 +80,15 @@ class JointBelief:
     """
 
     def __init__(self, belief: Belief, codes: Codes) -> None:
-        self._transform, self._noise = belief.transform, belief.process.noise
-        self._mean, _ = belief.standardized(codes)
-        self._covariance = belief.process.covariance(codes)
+        self._transform, self._normal = belief.transform, belief.joint(codes)
 
     def spread(self) -> Spread:
         """The values with their uncertainty."""
-        deviation = np.sqrt(np.maximum(np.diag(self._covariance), LEAST_VARIANCE))
-        values = self._transform.inverse(self._mean[:, None] + deviation[:, None] * NODES[None, :])
-        return Spread(values, WEIGHTS)
+        return spread_of(self._transform, self._normal.mean, self._normal.deviation)
 
     def take(self, place: int) -> None:
-        """One of them will be measured: as if it turned out as predicted, it leaves less open about the others."""
-        column = self._covariance[:, place]
-        self._covariance -= np.outer(column, column) / (max(column[place], LEAST_VARIANCE) + self._noise)
+        """One of them will be measured; see `JointNormal.take`."""
+        self._normal.take(place)
 
 
 class Surrogate:

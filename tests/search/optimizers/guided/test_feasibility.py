@@ -76,3 +76,16 @@ def test_what_was_told_is_not_forgotten_behind_many_failures() -> None:
     _, feasibility = learned([*(observed(x, 0.2) for x in np.linspace(0, 1, 21)), *failed])
     broken, kept = feasibility(np.array([[0.05, 0.2], [0.9, 0.2]]))
     assert broken < 0.2 < kept
+
+
+def test_what_is_taken_settles_its_neighbours() -> None:
+    _, feasibility = learned([observed(x, y) for x, y in points(9)])
+    candidates = np.array([[0.27, 0.4], [0.27, 0.401], [0.95, 0.05]])
+    chance = feasibility.jointly(candidates)
+    before = chance()
+    np.testing.assert_allclose(before, feasibility(candidates), atol=1e-5)
+    chance.take(0)
+    # It is expected to break the bound: where it does, there is nothing beside it.
+    assert 0.01 < before[1] < 0.5
+    assert chance()[1] < 0.2 * before[1]
+    assert abs(chance()[2] - before[2]) < 0.1

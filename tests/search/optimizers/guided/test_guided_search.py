@@ -108,7 +108,7 @@ def test_a_candidate_that_is_taken_leaves_little_to_find_beside_it() -> None:
     rows = data.for_model()
     beliefs = {j: Surrogate(encoding, None).fit(data.codes[rows], data.values[rows, j]) for j in range(2)}
     pending = np.empty((0, 3))
-    judge = Judge(data, beliefs, None, Feasibility(encoding), pending)
+    judge = Judge(data, beliefs, None, Feasibility(encoding), pending, is_far=False)
     candidates = encoding.rounded(np.repeat(rng.random((20, 3)), 2, axis=0))
     candidates[1::2, 0] = np.clip(candidates[1::2, 0] + 0.001, 0, 1)
     greedy = judge.greedy(candidates)
@@ -119,7 +119,7 @@ def test_a_candidate_that_is_taken_leaves_little_to_find_beside_it() -> None:
     assert before[twin] > 0.9 * before[taken]
     assert greedy.scores()[twin] < 0.2 * before[twin]
     # Another worker is about to measure it: the same holds.
-    later = Judge(data, beliefs, None, Feasibility(encoding), candidates[[taken]])
+    later = Judge(data, beliefs, None, Feasibility(encoding), candidates[[taken]], is_far=False)
     assert later(candidates[[twin]])[0][0] < 0.2 * before[twin]
 
 
