@@ -47,7 +47,7 @@ class Judge:
         self._is_exact = np.array([j not in beliefs for j in range(self._n_objectives)], dtype=bool)
         self._front = data.values[data.front()]
         self._has_front = len(self._front) > 0
-        self._corner = corner_of(data, is_far)
+        self._corner = corner_of(data, self._is_exact, is_far)
         if len(pending) and self._has_front:
             self._front = np.concatenate([self._front, self.means(pending)])
             if not self._is_exact.any():
@@ -163,12 +163,18 @@ class Greedy:
             self._front = np.concatenate([self._front, self._means[place : place + 1]])
 
 
-def corner_of(data: Data, is_far: bool) -> Floats:
+def corner_of(data: Data, is_exact: NDArray[np.bool_], is_far: bool) -> Floats:
     """Where the hypervolume ends: a near corner fills the middle of a front, a far one stretches its ends.
 
-    The near one lies a tenth of the front's spread beyond its worst. The far one lies further out, and beyond the front
-    of what is not feasible, too: where little is feasible so far, that shows how much there is to find. Both lie beyond
-    everything measured where nothing is feasible or the front is a point.
+    The near one lies a tenth of the front's spread beyond its worst. The far one lies further out; beyond the front of
+    what is not feasible, too, as that shows how much there is to find where little is feasible so far; and beyond all
+    that was measured of an exact cost, as what costs more may still turn out better. Both lie beyond everything where
+    nothing is feasible or the front is a point.
+
+    Args:
+        data: What is known.
+        is_exact: Which objectives are, shape (n_objectives,).
+        is_far: Whether the far one is asked for.
     """
     measured = data.values[data.is_measured]
     front = data.values[data.front()]
@@ -177,6 +183,8 @@ def corner_of(data: Data, is_far: bool) -> Floats:
     elif is_far:
         front = np.concatenate([front, measured[front_indices(measured)]])
     worst, spread = front.max(axis=0), np.ptp(front, axis=0)
+    if is_far:
+        worst = np.where(is_exact, measured.max(axis=0), worst)
     spread = np.where(spread > 0, spread, np.ptp(measured, axis=0))
     unit = np.where(spread > 0, spread, np.maximum(np.abs(worst), 1.0))
     return np.asarray(worst + (FAR if is_far else NEAR) * unit)

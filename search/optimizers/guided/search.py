@@ -37,6 +37,8 @@ BREEDERS = 40
 """The best observations, from which candidates are bred."""
 MOST_REFUSED = 200
 """Random configurations in a batch that may break constraints on costs before the search gives up drawing."""
+TURNS, TURNS_WITH_EXACT_COSTS = 2, 4
+"""One of so many batches looks for the ends of the front; along a cost that is exact they are easier to find."""
 
 
 class GuidedOptions(Options):
@@ -111,7 +113,7 @@ class GuidedSearch:
         keys = self._encoding.keys(self._encoding.codes([o.configuration for o in observations]))
         nothing = (np.nan,) * self._problem.n_objectives
         values = np.array([o.values if o.is_feasible and o.values else nothing for o in observations])
-        self._portfolio.learn(keys, values, self._data, corner_of(self._data, is_far=False))
+        self._portfolio.learn(keys, values, self._data, corner_of(self._data, self._is_exact, is_far=False))
 
     def _prepare(self) -> None:
         """What needs exact costs: only when the first question comes is the system sure to be prepared."""
@@ -206,8 +208,8 @@ class GuidedSearch:
     def _from_model(self, n: int) -> list[Configuration]:
         beliefs = self._beliefs()
         pending = np.concatenate([np.empty((0, self._encoding.n_knobs)), *self._pending.values()])
-        # Batches take turns. Along a cost that is exact, the ends of the front are there from the beginning.
-        is_far = self._n_modelled % 2 == 1 and not self._is_exact.any()
+        turns = TURNS_WITH_EXACT_COSTS if self._is_exact.any() else TURNS
+        is_far = self._n_modelled % turns == 1
         self._n_modelled += 1
         judge = Judge(self._data, beliefs, self._costs, self._feasibility, pending, is_far)
         pool = self._improved_pool(judge, beliefs)

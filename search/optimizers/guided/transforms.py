@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 OFFSET = 0.01
 """Added before the logarithm, in units of the range."""
+MARGIN = 0.2
+"""How far below the lowest value of a damage zero is, where it has none of its own; in units of the range."""
 
 
 @dataclass(frozen=True)
@@ -36,13 +38,16 @@ class Transform:
         Args:
             values: Shape (n,).
             is_log: Whether logarithms are taken.
-            is_damage: Values that are not negative keep their own zero, however far they stay above it: a logarithm
-                that starts at the lowest value seen would make an outlier of the best, and of others as that falls.
+            is_damage: A logarithm that starts at the lowest value seen would make an outlier of the best, and of
+                others as that falls: values that are not negative keep their own zero, however far they stay above
+                it, and others have theirs well below the lowest.
         """
         unit = float(np.ptp(values)) or max(abs(float(values[0])), 1.0)
         lowest = float(values.min())
         # A quality that starts at zero, such as an error rate, keeps its own zero.
-        low = 0.0 if lowest >= 0 and (is_damage or lowest <= 0.2 * unit) else lowest
+        low = lowest - (MARGIN * unit if is_damage else 0.0)
+        if lowest >= 0 and (is_damage or lowest <= 0.2 * unit):
+            low = 0.0
         raw = cls(is_log, low, unit, 0.0, 1.0)
         z = raw(values)
         scale = float(z.std())
