@@ -1,6 +1,6 @@
 """Our guided search against the well-known optimizers, at equal numbers of unique evaluations.
 
-    python -m benchmarks.race [--out DIR] [--groups gru toy general further speech] [--problems digits ...]
+    python -m benchmarks.race [--out DIR] [--groups gru toy general further held-out speech] [--problems digits ...]
         [--contestants guided "Optuna TPE" ...] [--seeds 11] [--evaluations N] [--tables DIR] [--plot FILE]
 
 Results are appended to DIR/results.jsonl (benchmarks/race/results, unless told otherwise), so that an interrupted race

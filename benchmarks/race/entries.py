@@ -20,6 +20,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "toy": ("exact toy",),
     "general": tuple(analytic.GENERAL),
     "further": tuple(analytic.FURTHER),
+    "held-out": tuple(analytic.HELD_OUT),
 }
 """Tables of the report, each with its problems."""
 
