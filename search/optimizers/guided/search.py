@@ -108,7 +108,7 @@ class GuidedSearch:
             self._pending.pop(key, None)
 
     def _learn_whom_to_trust(self, observations: Sequence[Observation]) -> None:
-        if not len(self._data.front()) or not observations:
+        if not self._data.is_measured.any() or not observations:
             return
         keys = self._encoding.keys(self._encoding.codes([o.configuration for o in observations]))
         nothing = (np.nan,) * self._problem.n_objectives

@@ -98,6 +98,16 @@ def test_mixed_knobs_and_repeated_tells() -> None:
     assert not known & {canonical(c) for c in optimizer.ask(10)}
 
 
+def test_as_long_as_nothing_is_feasible_everybody_chooses_as_much() -> None:
+    # The bound is exceeded least at the origin, but what keeps to it may lie anywhere.
+    space = Space((Continuous("x", 0.0, 1.0), Continuous("y", 0.0, 1.0)), {"x": 0.0, "y": 0.0})
+    optimizer = GuidedSearch(SearchProblem(space, 2, True), GuidedOptions(rounds=1, pool=40), 0)
+    for _ in range(4):
+        asked = [(c, 0.05 + float(c["x"]) + float(c["y"])) for c in optimizer.ask(10)]
+        optimizer.tell([Observation(c, (1.0, 2.0), far, (far,)) for c, far in asked])
+    assert optimizer._portfolio_parts(9) == (3, 3)
+
+
 def test_a_candidate_that_is_taken_leaves_little_to_find_beside_it() -> None:
     knobs = tuple(Continuous(f"ratio.k{i}", 0.0, 1.0) for i in range(3))
     encoding = Encoding(Space(knobs, {k.name: 0.0 for k in knobs}))
