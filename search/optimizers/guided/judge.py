@@ -14,11 +14,9 @@ from search.optimizers.guided.feasibility import Feasibility, JointChance
 from search.optimizers.guided.improvement import Improvement, Spread
 from search.optimizers.guided.known_costs import KnownCosts
 from search.optimizers.guided.surrogate import Belief, JointBelief
-from search.pareto import front_indices, hypervolume
+from search.pareto import hypervolume
 
 Floats = NDArray[np.float64]
-NEAR, FAR = 0.1, 0.4
-"""How far a corner lies beyond the front, in units of its spread."""
 
 
 class Judge:
@@ -30,7 +28,7 @@ class Judge:
         costs: The exact ones, if there are any, and how far constraints on costs are violated.
         feasibility: Of the other constraints.
         pending: Proposed and not told yet: they count as found; shape (n, n_knobs).
-        is_far: Whether the corner is; see `corner_of`.
+        corner: Where the hypervolume ends, shape (n_objectives,).
     """
 
     def __init__(
@@ -40,14 +38,14 @@ class Judge:
         costs: KnownCosts | None,
         feasibility: Feasibility,
         pending: Codes,
-        is_far: bool,
+        corner: Floats,
     ) -> None:
         self._beliefs, self._costs, self._feasibility = beliefs, costs, feasibility
         self._n_objectives = data.values.shape[1]
         self._is_exact = np.array([j not in beliefs for j in range(self._n_objectives)], dtype=bool)
         self._front = data.values[data.front()]
         self._has_front = len(self._front) > 0
-        self._corner = corner_of(data, self._is_exact, is_far)
+        self._corner = corner
         if len(pending) and self._has_front:
             self._front = np.concatenate([self._front, self.means(pending)])
             if not self._is_exact.any():
@@ -161,30 +159,3 @@ class Greedy:
                 belief.take(place)
                 self._spreads[j] = belief.spread()
             self._front = np.concatenate([self._front, self._means[place : place + 1]])
-
-
-def corner_of(data: Data, is_exact: NDArray[np.bool_], is_far: bool) -> Floats:
-    """Where the hypervolume ends: a near corner fills the middle of a front, a far one stretches its ends.
-
-    The near one lies a tenth of the front's spread beyond its worst. The far one lies further out; beyond the front of
-    what is not feasible, too, as that shows how much there is to find where little is feasible so far; and beyond all
-    that was measured of an exact cost, as what costs more may still turn out better. Both lie beyond everything where
-    nothing is feasible or the front is a point.
-
-    Args:
-        data: What is known.
-        is_exact: Which objectives are, shape (n_objectives,).
-        is_far: Whether the far one is asked for.
-    """
-    measured = data.values[data.is_measured]
-    front = data.values[data.front()]
-    if len(front) == 0:
-        front = measured
-    elif is_far:
-        front = np.concatenate([front, measured[front_indices(measured)]])
-    worst, spread = front.max(axis=0), np.ptp(front, axis=0)
-    if is_far:
-        worst = np.where(is_exact, measured.max(axis=0), worst)
-    spread = np.where(spread > 0, spread, np.ptp(measured, axis=0))
-    unit = np.where(spread > 0, spread, np.maximum(np.abs(worst), 1.0))
-    return np.asarray(worst + (FAR if is_far else NEAR) * unit)

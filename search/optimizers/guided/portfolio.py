@@ -56,8 +56,10 @@ class Portfolio:
             shares = np.zeros(len(everybody))
         shares = np.clip(shares[1:], LEAST, MOST)
         parts = [round(n * share) for share in shares / max(1.0, shares.sum() / (1 - LEAST))]
-        # Two that are rounded up may leave nothing to the model.
-        return [*parts[:-1], min(parts[-1], max(n - 1 - sum(parts[:-1]), 0))] if len(parts) > 1 else parts
+        if len(parts) > 1:
+            # Two that are rounded up may leave nothing to the model.
+            parts[-1] = min(parts[-1], max(n - 1 - sum(parts[:-1]), 0))
+        return parts
 
     def chosen(self, keys: list[bytes], by: Chooser) -> None:
         """Candidates that were proposed, by their keys."""

@@ -16,11 +16,12 @@ from threadpoolctl import ThreadpoolController
 
 from search.optimizers.base import Observation, SearchProblem, Unseen
 from search.optimizers.guided.contest import Contest
+from search.optimizers.guided.corners import far_corner, near_corner
 from search.optimizers.guided.damage import DamageScale
 from search.optimizers.guided.data import Data
 from search.optimizers.guided.encoding import Codes, Encoding
 from search.optimizers.guided.feasibility import Feasibility
-from search.optimizers.guided.judge import Judge, corner_of
+from search.optimizers.guided.judge import Judge
 from search.optimizers.guided.knapsack import Knapsack
 from search.optimizers.guided.known_costs import KnownCosts
 from search.optimizers.guided.portfolio import Chooser, Portfolio
@@ -113,7 +114,7 @@ class GuidedSearch:
         keys = self._encoding.keys(self._encoding.codes([o.configuration for o in observations]))
         nothing = (np.nan,) * self._problem.n_objectives
         values = np.array([o.values if o.is_feasible and o.values else nothing for o in observations])
-        self._portfolio.learn(keys, values, self._data, corner_of(self._data, self._is_exact, is_far=False))
+        self._portfolio.learn(keys, values, self._data, near_corner(self._data))
 
     def _prepare(self) -> None:
         """What needs exact costs: only when the first question comes is the system sure to be prepared."""
@@ -208,10 +209,7 @@ class GuidedSearch:
     def _from_model(self, n: int) -> list[Configuration]:
         beliefs = self._beliefs()
         pending = np.concatenate([np.empty((0, self._encoding.n_knobs)), *self._pending.values()])
-        turns = TURNS_WITH_EXACT_COSTS if self._is_exact.any() else TURNS
-        is_far = self._n_modelled % turns == 1
-        self._n_modelled += 1
-        judge = Judge(self._data, beliefs, self._costs, self._feasibility, pending, is_far)
+        judge = Judge(self._data, beliefs, self._costs, self._feasibility, pending, self._next_corner())
         pool = self._improved_pool(judge, beliefs)
         n_bred, n_drawn = self._portfolio_parts(n)
         parts = {Chooser.MODEL: self._batch(judge, pool, n - n_bred - n_drawn), Chooser.BREEDING: self._bred(n_bred)}
@@ -219,6 +217,13 @@ class GuidedSearch:
         for chooser, part in parts.items():
             self._portfolio.chosen(self._encoding.keys(self._encoding.codes(part)), chooser)
         return [configuration for part in parts.values() for configuration in part]
+
+    def _next_corner(self) -> Floats:
+        """Near and far ones take turns."""
+        turns = TURNS_WITH_EXACT_COSTS if self._is_exact.any() else TURNS
+        is_far = self._n_modelled % turns == 1
+        self._n_modelled += 1
+        return far_corner(self._data, self._is_exact) if is_far else near_corner(self._data)
 
     def _portfolio_parts(self, n: int) -> tuple[int, int]:
         """How many of a batch are bred, and how many drawn."""

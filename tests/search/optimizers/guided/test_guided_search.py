@@ -9,6 +9,7 @@ import pytest
 
 from search.optimizers import Foretold, Observation, SearchProblem
 from search.optimizers.guided import GuidedOptions, GuidedSearch
+from search.optimizers.guided.corners import near_corner
 from search.optimizers.guided.data import Data
 from search.optimizers.guided.encoding import Encoding
 from search.optimizers.guided.feasibility import Feasibility
@@ -98,6 +99,15 @@ def test_mixed_knobs_and_repeated_tells() -> None:
     assert not known & {canonical(c) for c in optimizer.ask(10)}
 
 
+def test_what_is_told_before_the_first_question_is_learned() -> None:
+    space = bits_space()
+    optimizer = GuidedSearch(SearchProblem(space, 2), GuidedOptions(rounds=1, pool=40), 0)
+    told = [c for _, c in space.homogeneous()]
+    for configuration in told:
+        optimizer.tell([Observation(configuration, toy(configuration))])
+    assert not {canonical(c) for c in told} & {canonical(c) for c in optimizer.ask(10)}
+
+
 def test_as_long_as_nothing_is_feasible_everybody_chooses_as_much() -> None:
     # The bound is exceeded least at the origin, but what keeps to it may lie anywhere.
     space = Space((Continuous("x", 0.0, 1.0), Continuous("y", 0.0, 1.0)), {"x": 0.0, "y": 0.0})
@@ -118,7 +128,7 @@ def test_a_candidate_that_is_taken_leaves_little_to_find_beside_it() -> None:
     rows = data.for_model()
     beliefs = {j: Surrogate(encoding, None).fit(data.codes[rows], data.values[rows, j]) for j in range(2)}
     pending = np.empty((0, 3))
-    judge = Judge(data, beliefs, None, Feasibility(encoding), pending, is_far=False)
+    judge = Judge(data, beliefs, None, Feasibility(encoding), pending, near_corner(data))
     candidates = encoding.rounded(np.repeat(rng.random((20, 3)), 2, axis=0))
     candidates[1::2, 0] = np.clip(candidates[1::2, 0] + 0.001, 0, 1)
     greedy = judge.greedy(candidates)
@@ -129,7 +139,7 @@ def test_a_candidate_that_is_taken_leaves_little_to_find_beside_it() -> None:
     assert before[twin] > 0.9 * before[taken]
     assert greedy.scores()[twin] < 0.2 * before[twin]
     # Another worker is about to measure it: the same holds.
-    later = Judge(data, beliefs, None, Feasibility(encoding), candidates[[taken]], is_far=False)
+    later = Judge(data, beliefs, None, Feasibility(encoding), candidates[[taken]], near_corner(data))
     assert later(candidates[[twin]])[0][0] < 0.2 * before[twin]
 
 
